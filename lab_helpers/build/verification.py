@@ -1,0 +1,130 @@
+"""Proves a lab on the running cluster: stubs do nothing, solutions pass, wrong answers are refused."""
+
+# nbformat and nbconvert ship types, but not for these functions.
+# mypy: allow-untyped-calls
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from copy import deepcopy
+from dataclasses import dataclass
+from pathlib import Path
+
+from nbformat import NotebookNode
+from nbformat.v4 import new_code_cell, new_notebook
+
+from lab_helpers.build.execute import problems, run
+from lab_helpers.build.notebooks import solution, student
+from lab_helpers.build.source import LabSource
+from lab_helpers.errors import LabsError
+from lab_helpers.exercises import Exercise, load
+
+VERDICT = "application/vnd.rabbitmq-labs.verdict+json"
+"""The mime type under which ``lab.check`` displays its verdict."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What one ``lab.check`` said."""
+
+    exercise: str
+    outcome: str
+    message: str
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that was tried, and whether it came out as it must."""
+
+    ok: bool
+    text: str
+
+
+def verify(source: LabSource, cwd: Path) -> list[Finding]:
+    """Run a lab as a student leaves it, solved, and with each wrong answer, and say how each came out.
+
+    Parameters
+    ----------
+    source
+        The lab.
+    cwd
+        The folder that the kernels start in.
+
+    Raises
+    ------
+    LabsError
+        The lab or its exercises cannot be read. A cell that fails is a finding, not an error.
+    """
+    exercises = load(source.root, source.slug)
+    return [
+        *_expect(student(source), "as shipped", "not-attempted", exercises, cwd),
+        *_expect(solution(source), "solved", "passed", exercises, cwd),
+        *_wrong_answers(source, exercises, cwd),
+    ]
+
+
+def verdicts(cells: Iterable[NotebookNode]) -> list[Verdict]:
+    """Read the verdicts from the outputs of executed cells, in order."""
+    bundles = [output.get("data", {}).get(VERDICT) for cell in cells for output in cell.get("outputs", [])]
+    return [Verdict(b["exercise"], b["outcome"], b.get("message", "")) for b in bundles if b]
+
+
+def _expect(
+    notebook: NotebookNode, state: str, outcome: str, exercises: Mapping[str, Exercise], cwd: Path
+) -> list[Finding]:
+    """Run a notebook in which every exercise must end with the same outcome."""
+    try:
+        executed = run(notebook, cwd)
+    except LabsError as error:
+        return [Finding(False, f"{state}: {error}")]
+    # Only the solved notebook must raise where it says so: a stub need not get that far.
+    wrong = problems(executed) if outcome == "passed" else []
+    last = {verdict.exercise: verdict for verdict in verdicts(executed.cells)}
+    return [
+        Finding(not wrong, "; ".join([f"{state}: runs from top to bottom", *wrong])),
+        *(_judge(f"{state}: exercise {name!r}", last.get(name), outcome) for name in exercises),
+    ]
+
+
+def _wrong_answers(source: LabSource, exercises: Mapping[str, Exercise], cwd: Path) -> list[Finding]:
+    """Run all wrong answers in one kernel; before each, the lab's first cell makes all afresh."""
+    original = student(source)
+    cells: list[NotebookNode] = []
+    expected: list[tuple[str, str, NotebookNode]] = []
+    for name, exercise in exercises.items():
+        before = _code_before(name, original)
+        for answer in exercise.wrong:
+            check = new_code_cell(f'lab.check("{name}")')
+            cells += [*deepcopy(before), new_code_cell(answer.code), check]
+            expected.append((f"exercise {name!r}, wrong answer {answer.name!r}", answer.message, check))
+    for position, cell in enumerate(cells):
+        cell.id = f"wrong-{position}"
+    try:
+        executed = run(new_notebook(cells=cells, metadata=original.metadata), cwd)
+    except LabsError as error:
+        return [Finding(False, f"wrong answers: {error}")]
+    said = {cell.id: verdicts([cell]) for cell in executed.cells}
+    return [
+        _judge(what, said[check.id][-1] if said[check.id] else None, "incorrect", message)
+        for what, message, check in expected
+    ]
+
+
+def _code_before(exercise: str, notebook: NotebookNode) -> list[NotebookNode]:
+    before = []
+    for cell in notebook.cells:
+        if cell.metadata.get("exercise") == exercise:
+            break
+        if cell.cell_type == "code":
+            before.append(cell)
+    return before
+
+
+def _judge(what: str, verdict: Verdict | None, outcome: str, message: str = "") -> Finding:
+    if verdict is None:
+        return Finding(False, f"{what}: expected {outcome}, and no verdict was shown")
+    if verdict.outcome != outcome:
+        return Finding(False, f"{what}: expected {outcome}, got {verdict.outcome}: {verdict.message}")
+    if message not in verdict.message:
+        return Finding(False, f"{what}: expected the message {message!r}, got {verdict.message!r}")
+    return Finding(True, f"{what}: {outcome}")

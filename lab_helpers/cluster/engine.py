@@ -1,0 +1,89 @@
+"""What every engine can do: the interface between the cluster and whatever runs its nodes."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import ClassVar
+
+from lab_helpers.broker.management import ManagementAddress
+from lab_helpers.cluster.status import NodeState
+from lab_helpers.settings import EngineName, Settings
+
+Report = Callable[[str], None]
+"""Takes one line of progress."""
+
+
+class Engine(ABC):
+    """Runs the nodes and the front door; knows processes or containers, not messages."""
+
+    name: ClassVar[EngineName]
+    amqp_scheme: str = "amqp"
+    """"amqp", or "amqps" where the broker wants TLS."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    @abstractmethod
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes' short names."""
+
+    @abstractmethod
+    def create(self, report: Report) -> None:
+        """Start whatever of the cluster does not run; returns as soon as it is started, not when ready."""
+
+    @abstractmethod
+    def destroy(self) -> None:
+        """End everything and delete its data."""
+
+    @abstractmethod
+    def process_state(self, node: str) -> NodeState:
+        """STOPPED, PAUSED, or BOOTING for a process that runs (only the node itself knows if it is ready)."""
+
+    @abstractmethod
+    def start(self, node: str) -> None:
+        """Start a stopped node on the data it had."""
+
+    @abstractmethod
+    def stop(self, node: str) -> None:
+        """Stop a node cleanly and return when it has stopped."""
+
+    @abstractmethod
+    def kill(self, node: str) -> None:
+        """Kill a node as a power cut would (SIGKILL)."""
+
+    @abstractmethod
+    def pause(self, node: str) -> None:
+        """Hold a node: its connections stay open and nothing answers."""
+
+    @abstractmethod
+    def resume(self, node: str) -> None:
+        """Let a paused node go on."""
+
+    @abstractmethod
+    def ctl(self, node: str, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` on a node and return what it prints.
+
+        Raises
+        ------
+        LabsError
+            It failed, or did not answer in time.
+        """
+
+    @abstractmethod
+    def log(self, node: str, lines: int = 15) -> str:
+        """The end of a node's log."""
+
+    @abstractmethod
+    def amqp(self, node: str | None = None) -> str:
+        """The AMQP address "host:port" of a node, or of the front door."""
+
+    @abstractmethod
+    def management(self, node: str | None = None) -> ManagementAddress:
+        """The management API of a node, or behind the front door."""
+
+    @property
+    @abstractmethod
+    def statistics(self) -> str:
+        """The URL of HAProxy's statistics page, or an empty string."""

@@ -1,0 +1,162 @@
+"""The cluster as containers: ``docker-compose.yml`` with the official images."""
+
+from __future__ import annotations
+
+import json
+import os
+
+from lab_helpers.broker.management import ManagementAddress
+from lab_helpers.cluster.commands import run
+from lab_helpers.cluster.engine import Engine, Report
+from lab_helpers.cluster.status import NodeState
+from lab_helpers.errors import LabsError
+from lab_helpers.settings import NODES, ROOT, Ports, Settings, env_file, write_env
+
+QUICK = 30.0
+"""Seconds for a Docker command that does no work to speak of."""
+PULL = 900.0
+"""Seconds for the first start, which downloads the images."""
+
+STATES = {
+    "running": NodeState.BOOTING,
+    "restarting": NodeState.BOOTING,
+    "paused": NodeState.PAUSED,
+}
+"""Docker's word for a container's state, where it is not simply stopped."""
+
+
+class ComposeEngine(Engine):
+    """Three containers and HAProxy, each node with a volume of its own until ``down``."""
+
+    name = "compose"
+
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        super().__init__(settings)
+        self.ports = ports
+
+    @staticmethod
+    def missing() -> str:
+        """Why this engine cannot be used here, or an empty string if it can."""
+        try:
+            run(["docker", "version", "--format", "{{.Server.Version}}"], seconds=QUICK)
+        except LabsError as error:
+            if "is not there" in error.what:
+                return "Docker is not installed."
+            return "Docker is installed, but its engine does not answer: is it running, and may you use it?"
+        try:
+            run(["docker", "compose", "version"], seconds=QUICK)
+        except LabsError:
+            return "Docker runs, but `docker compose` (version 2) is not installed."
+        return ""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes' short names."""
+        return NODES
+
+    def create(self, report: Report) -> None:
+        """Write what ``docker-compose.yml`` reads into ``.env``, and start the containers."""
+        write_env(self._addresses())
+        if not self._images_present():
+            report("Downloading the RabbitMQ and HAProxy images (about 200 MB, once)")
+        self._compose("up", "--detach", "--quiet-pull", seconds=PULL)
+
+    def destroy(self) -> None:
+        """Remove containers, network and volumes."""
+        self._compose("down", "--volumes", "--remove-orphans", "--timeout", "1", seconds=120)
+
+    def process_state(self, node: str) -> NodeState:
+        """Ask Docker for the container's state."""
+        try:
+            answer = self._docker("inspect", "--format", "{{json .State.Status}}", self._container(node))
+        except LabsError:
+            return NodeState.STOPPED
+        return STATES.get(json.loads(answer), NodeState.STOPPED)
+
+    def start(self, node: str) -> None:
+        """Start the container again; its volume has the node's data."""
+        self._docker("start", self._container(node))
+
+    def stop(self, node: str) -> None:
+        """Stop the container by SIGTERM, on which RabbitMQ shuts down cleanly."""
+        self._docker("stop", "--time", "30", self._container(node), seconds=60)
+
+    def kill(self, node: str) -> None:
+        """Kill the container by SIGKILL."""
+        self._docker("kill", self._container(node))
+
+    def pause(self, node: str) -> None:
+        """Freeze the container's processes."""
+        self._docker("pause", self._container(node))
+
+    def resume(self, node: str) -> None:
+        """Thaw them."""
+        self._docker("unpause", self._container(node))
+
+    def ctl(self, node: str, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` inside the node's container."""
+        return self._docker("exec", self._container(node), "rabbitmqctl", "--quiet", *arguments, seconds=60)
+
+    def log(self, node: str, lines: int = 15) -> str:
+        """The end of the container's output."""
+        try:
+            return self._docker("logs", "--tail", str(lines), self._container(node))
+        except LabsError:
+            return ""
+
+    def amqp(self, node: str | None = None) -> str:
+        """The published AMQP port."""
+        return f"127.0.0.1:{self.ports.node_amqp(node) if node else self.ports.amqp}"
+
+    def management(self, node: str | None = None) -> ManagementAddress:
+        """The published management port."""
+        port = self.ports.node_management(node) if node else self.ports.management
+        return ManagementAddress(
+            f"http://127.0.0.1:{port}", self.settings.user, self.settings.password.get_secret_value()
+        )
+
+    @property
+    def statistics(self) -> str:
+        """HAProxy's page on its published port."""
+        return f"http://127.0.0.1:{self.ports.statistics}/"
+
+    def _addresses(self) -> dict[str, str]:
+        return {
+            "LABS_COMPOSE_PROJECT": self.settings.project,
+            **{name: str(port) for name, port in self.ports.published().items()},
+        }
+
+    def _container(self, node: str) -> str:
+        return f"{self.settings.project}-{node}-1"
+
+    def _docker(self, *arguments: str, seconds: float = QUICK) -> str:
+        return run(["docker", *arguments], seconds=seconds, remedy="Run `labs doctor` to see how Docker is.")
+
+    def _compose(self, *arguments: str, seconds: float = QUICK) -> str:
+        return run(
+            [
+                *("docker", "compose", "--project-name", self.settings.project),
+                *("--file", str(ROOT / "docker-compose.yml"), "--env-file", str(env_file())),
+                *arguments,
+            ],
+            seconds=seconds,
+            # Compose prefers the shell's variables to those of .env: give it the ones that hold.
+            env={
+                **os.environ,
+                **self._addresses(),
+                "LABS_USER": self.settings.user,
+                "LABS_PASSWORD": self.settings.password.get_secret_value(),
+                "LABS_ERLANG_COOKIE": self.settings.erlang_cookie.get_secret_value(),
+                "LABS_RABBITMQ_IMAGE": self.settings.rabbitmq_image,
+            },
+            cwd=ROOT,
+            remedy="Run `labs doctor` to see how Docker is; `labs up --engine native` does without it.",
+        )
+
+    def _images_present(self) -> bool:
+        try:
+            for image in self._compose("config", "--images").split():
+                self._docker("image", "inspect", "--format", "{{.Id}}", image)
+        except LabsError:
+            return False
+        return True

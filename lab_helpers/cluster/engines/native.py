@@ -1,0 +1,291 @@
+"""The cluster as processes on this host: RabbitMQ and HAProxy as the system has them, no root, no container.
+
+Everything lies under ``.labs/native/``. The nodes call themselves ``rmq1@rmq1`` and so on, as in the
+containers: an Erlang name file of their own (``ERL_INETRC``) says that those hosts are 127.0.0.1.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+from pathlib import Path
+
+from lab_helpers.broker.management import ManagementAddress
+from lab_helpers.cluster.commands import run
+from lab_helpers.cluster.engine import Engine, Report
+from lab_helpers.cluster.status import NodeState
+from lab_helpers.errors import LabsError
+from lab_helpers.processes import Background, write_atomically
+from lab_helpers.settings import NODES, ROOT, Ports, Settings
+
+CONFIGURATION = ROOT / "cluster"
+"""What both engines read."""
+
+LOOPBACK_ONLY = "-kernel inet_dist_use_interface {127,0,0,1}"
+"""Keeps the Erlang distribution of nodes and command-line tools off the network."""
+
+LEAST_VERSION = "3.10"
+"""The oldest RabbitMQ that the labs are tested with."""
+
+
+def folders() -> list[Path]:
+    """Where RabbitMQ's programs may be, the likeliest first, beside ``LABS_RABBITMQ_HOME``."""
+    on_path = shutil.which("rabbitmq-server")
+    return [
+        # Debian and RPM packages. Their /usr/sbin wrappers switch user and folder, these do not.
+        Path("/usr/lib/rabbitmq/bin"),
+        # Homebrew on Apple silicon, on Intel, on Linux
+        *(Path(prefix) / "opt/rabbitmq/sbin" for prefix in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")),
+        # The generic binary, wherever it was unpacked, if its sbin is on PATH
+        *([Path(on_path).resolve().parent] if on_path else []),
+    ]
+
+
+def find_rabbitmq(home: Path | None) -> Path | None:
+    """The folder that holds ``rabbitmq-server`` and ``rabbitmqctl``, or None."""
+    candidates = [home / "sbin", home] if home else folders()
+    for folder in candidates:
+        if (folder / "rabbitmq-server").exists() and (folder / "rabbitmqctl").exists():
+            return folder
+    return None
+
+
+def installed_version(programs: Path) -> str:
+    """RabbitMQ's version by the name of its core library, or an empty string; asking the CLI takes a second."""
+    home = programs.resolve().parent
+    for pattern in ("plugins/rabbit-[0-9]*", "lib/rabbitmq_server-*/plugins/rabbit-[0-9]*"):
+        for library in home.glob(pattern):
+            return library.name.removeprefix("rabbit-").removesuffix(".ez")
+    return ""
+
+
+class NativeEngine(Engine):
+    """Three Erlang VMs, their name server and HAProxy, each a background process of this user."""
+
+    name = "native"
+
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        super().__init__(settings)
+        self.ports = ports
+        self.home = settings.state_dir.resolve() / "native"
+
+    @staticmethod
+    def missing(settings: Settings) -> str:
+        """Why this engine cannot be used here, or an empty string if it can."""
+        if find_rabbitmq(settings.rabbitmq_home) is None:
+            where = f" in {settings.rabbitmq_home}" if settings.rabbitmq_home else ""
+            return f"RabbitMQ is not installed{where}."
+        for program, package in (("epmd", "Erlang"), ("haproxy", "HAProxy")):
+            if find_program(program) is None:
+                return f"RabbitMQ is installed, but {package} ({program}) is not."
+        return ""
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes' short names."""
+        return NODES
+
+    def create(self, report: Report) -> None:
+        """Write the nodes' configuration and start what does not run."""
+        self._refuse_old_version()
+        self._write_configuration()
+        epmd = self._background("epmd")
+        if epmd.process() is None:
+            epmd.spawn(
+                [required_program("epmd"), "-address", "127.0.0.1", "-port", str(self.ports.epmd)],
+                self._environment(),
+            )
+        for node in self.nodes:
+            if self.process_state(node) is NodeState.STOPPED:
+                self.start(node)
+        haproxy = self._background("haproxy")
+        if haproxy.process() is None:
+            haproxy.spawn(
+                [required_program("haproxy"), "-db", "-f", str(CONFIGURATION / "haproxy.cfg")],
+                self._haproxy_environment(),
+            )
+
+    def destroy(self) -> None:
+        """Kill every process and delete the data."""
+        for name in ("haproxy", *self.nodes, "epmd"):
+            self._background(name).end(forcibly=name in self.nodes)
+        shutil.rmtree(self.home, ignore_errors=True)
+
+    def process_state(self, node: str) -> NodeState:
+        """Ask the operating system for the process's state."""
+        background = self._background(node)
+        if background.process() is None:
+            return NodeState.STOPPED
+        return NodeState.PAUSED if background.is_paused else NodeState.BOOTING
+
+    def start(self, node: str) -> None:
+        """Start the node's VM; its folder has its data."""
+        self._background(node).spawn([str(self._program("rabbitmq-server"))], self._node_environment(node))
+
+    def stop(self, node: str) -> None:
+        """Send SIGTERM, on which RabbitMQ shuts down cleanly."""
+        self._background(node).end(seconds=60)
+
+    def kill(self, node: str) -> None:
+        """Send SIGKILL."""
+        self._background(node).end(forcibly=True)
+
+    def pause(self, node: str) -> None:
+        """Send SIGSTOP."""
+        self._background(node).signal(signal.SIGSTOP)
+
+    def resume(self, node: str) -> None:
+        """Send SIGCONT."""
+        self._background(node).signal(signal.SIGCONT)
+
+    def ctl(self, node: str, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` against the node, from this host."""
+        return run(
+            [str(self._program("rabbitmqctl")), "--quiet", *arguments],
+            seconds=60,
+            env=self._node_environment(node),
+            remedy=f"Run `labs status` to see how {node} is.",
+        )
+
+    def log(self, node: str, lines: int = 15) -> str:
+        """The end of what the node printed and logged."""
+        printed = self._background(node).last_lines(lines)
+        try:
+            logged = (self.home / node / "log" / f"{node}.log").read_text(errors="replace").splitlines()
+        except OSError:
+            return printed
+        return "\n".join([*printed.splitlines(), *logged][-lines:])
+
+    def amqp(self, node: str | None = None) -> str:
+        """The node's own port, or HAProxy's."""
+        return f"127.0.0.1:{self.ports.node_amqp(node) if node else self.ports.amqp}"
+
+    def management(self, node: str | None = None) -> ManagementAddress:
+        """The node's own management port, or HAProxy's."""
+        port = self.ports.node_management(node) if node else self.ports.management
+        return ManagementAddress(
+            f"http://127.0.0.1:{port}", self.settings.user, self.settings.password.get_secret_value()
+        )
+
+    @property
+    def statistics(self) -> str:
+        """HAProxy's page."""
+        return f"http://127.0.0.1:{self.ports.statistics}/"
+
+    def _background(self, name: str) -> Background:
+        return Background(self.home, name)
+
+    def _program(self, name: str) -> Path:
+        folder = find_rabbitmq(self.settings.rabbitmq_home)
+        if folder is None:
+            raise LabsError(
+                "RabbitMQ is no longer where it was.", remedy="Install it again, or run `labs down`."
+            )
+        return folder / name
+
+    def _refuse_old_version(self) -> None:
+        version = installed_version(self._program("rabbitmq-server").parent)
+        if version and version_key(version) < version_key(LEAST_VERSION):
+            raise LabsError(
+                f"The RabbitMQ installed here is {version}; the labs need {LEAST_VERSION} or later.",
+                remedy="Install a newer one, set LABS_RABBITMQ_HOME to it, or use Docker.",
+            )
+
+    def _write_configuration(self) -> None:
+        """Write what differs from node to node, and the cookie that makes them one cluster."""
+        hosts = ", ".join(f'"{node}"' for node in self.nodes)
+        write_atomically(
+            self.home / "inetrc", f"{{lookup, [file, native]}}.\n{{host, {{127,0,0,1}}, [{hosts}]}}.\n"
+        )
+        # An empty file in place of /etc/rabbitmq/rabbitmq-env.conf, which is for the system's own broker.
+        write_atomically(self.home / "rabbitmq-env.conf", "")
+        cookie = self.home / ".erlang.cookie"
+        if not cookie.exists():
+            write_atomically(cookie, self.settings.erlang_cookie.get_secret_value())
+            # Erlang refuses a cookie that others could read.
+            cookie.chmod(0o400)
+        for node in self.nodes:
+            listeners = self.home / node / "conf.d" / "listeners.conf"
+            write_atomically(
+                listeners,
+                f"listeners.tcp.1 = 127.0.0.1:{self.ports.node_amqp(node)}\n"
+                "management.tcp.ip = 127.0.0.1\n"
+                f"management.tcp.port = {self.ports.node_management(node)}\n"
+                f"default_user = {self.settings.user}\n"
+                f"default_pass = {self.settings.password.get_secret_value()}\n",
+            )
+            listeners.chmod(0o600)
+            write_atomically(
+                self.home / node / "enabled_plugins", (CONFIGURATION / "enabled_plugins").read_text()
+            )
+
+    def _environment(self) -> dict[str, str]:
+        """The environment of every Erlang program here: nothing of the system's own broker gets in."""
+        inherited = {
+            name: value
+            for name, value in os.environ.items()
+            if not name.startswith(("RABBITMQ_", "ERL_", "LABS_"))
+        }
+        return {
+            **inherited,
+            "HOME": str(self.home),
+            "ERL_EPMD_ADDRESS": "127.0.0.1",
+            "ERL_EPMD_PORT": str(self.ports.epmd),
+            "ERL_INETRC": str(self.home / "inetrc"),
+            "ERL_CRASH_DUMP": str(self.home / "erl_crash.dump"),
+            "RABBITMQ_CONF_ENV_FILE": str(self.home / "rabbitmq-env.conf"),
+            "RABBITMQ_CTL_ERL_ARGS": LOOPBACK_ONLY,
+        }
+
+    def _node_environment(self, node: str) -> dict[str, str]:
+        folder = self.home / node
+        return {
+            **self._environment(),
+            "RABBITMQ_NODENAME": f"{node}@{node}",
+            "RABBITMQ_NODE_PORT": str(self.ports.node_amqp(node)),
+            "RABBITMQ_DIST_PORT": str(self.ports.node_distribution(node)),
+            "RABBITMQ_MNESIA_BASE": str(folder / "data"),
+            "RABBITMQ_LOG_BASE": str(folder / "log"),
+            "RABBITMQ_LOGS": str(folder / "log" / f"{node}.log"),
+            "RABBITMQ_PID_FILE": str(folder / "rabbitmq.pid"),
+            "RABBITMQ_FEATURE_FLAGS_FILE": str(folder / "feature_flags"),
+            "RABBITMQ_ENABLED_PLUGINS_FILE": str(folder / "enabled_plugins"),
+            "RABBITMQ_CONFIG_FILE": str(CONFIGURATION / "rabbitmq.conf"),
+            "RABBITMQ_CONFIG_FILES": str(folder / "conf.d" / "*.conf"),
+            "RABBITMQ_ADVANCED_CONFIG_FILE": str(CONFIGURATION / "advanced.config"),
+            "RABBITMQ_SERVER_ADDITIONAL_ERL_ARGS": f"+S 2:2 +sbwt none {LOOPBACK_ONLY}",
+            # The start script then becomes the VM instead of watching it, so that its process id is the VM's.
+            "RUNNING_UNDER_SYSTEMD": "true",
+        }
+
+    def _haproxy_environment(self) -> dict[str, str]:
+        addresses = {
+            "LABS_FRONT_AMQP": self.amqp(),
+            "LABS_FRONT_MANAGEMENT": f"127.0.0.1:{self.ports.management}",
+            "LABS_FRONT_STATISTICS": f"127.0.0.1:{self.ports.statistics}",
+        }
+        for node in self.nodes:
+            name = f"LABS_{node.upper()}"
+            addresses[f"{name}_AMQP"] = self.amqp(node)
+            addresses[f"{name}_MANAGEMENT"] = f"127.0.0.1:{self.ports.node_management(node)}"
+            addresses[f"{name}_CHECK"] = str(self.ports.node_management(node))
+        return {**os.environ, **addresses}
+
+
+def find_program(name: str) -> str | None:
+    """A program on PATH or in the folders for system programs, which Debian's users lack in theirs."""
+    return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin:/sbin")
+
+
+def required_program(name: str) -> str:
+    """The same, raising LabsError where there is none."""
+    program = find_program(name)
+    if program is None:
+        raise LabsError(f"The program {name} is not there.", remedy="Run `labs doctor` to see what is missing.")
+    return program
+
+
+def version_key(version: str) -> tuple[int, ...]:
+    """Make versions comparable: "3.10.8" after "3.9.29"."""
+    return tuple(int(part) for part in version.split("-")[0].split(".")[:2])

@@ -1,0 +1,333 @@
+"""Bring the cluster up and take it down; remember which engine and ports it has meanwhile."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import filelock
+import pika
+from pika.exceptions import AMQPError
+
+from lab_helpers.broker import amqp
+from lab_helpers.broker.management import Management, RefusedError
+from lab_helpers.broker.waiting import LONGEST_PAUSE, wait_until
+from lab_helpers.cluster import ports
+from lab_helpers.cluster.cluster import LOOK_SECONDS, Cluster
+from lab_helpers.cluster.engine import Engine, Report
+from lab_helpers.cluster.engines.compose import ComposeEngine
+from lab_helpers.cluster.engines.external import ExternalEngine
+from lab_helpers.cluster.engines.native import NativeEngine
+from lab_helpers.cluster.status import ClusterStatus, NodeState
+from lab_helpers.errors import BrokerUnreachableError, LabsError
+from lab_helpers.processes import write_atomically
+from lab_helpers.settings import EngineName, Ports, Settings, ensure_secrets, load_settings
+
+READY_WITHIN = 180.0
+"""Seconds for the whole cluster; about 10 on 4.3 and 25 on 3.10 with two idle cores."""
+APART_FOR = 45.0
+"""Seconds after which ready nodes that still do not see each other count as separate clusters."""
+RESTARTS = 3
+"""How often a node that dies while the cluster comes up is started again."""
+LEAST_DISK = 500_000_000
+"""Bytes: three nodes need about 100 MB to start, and RabbitMQ blocks publishers below 50 MB free."""
+
+
+@dataclass(frozen=True)
+class Remembered:
+    """What ``.labs/cluster.json`` says of the cluster that was brought up last and not taken down."""
+
+    engine: EngineName
+    port_base: int
+
+
+class ApartError(LabsError):
+    """The nodes are ready but do not see each other."""
+
+
+def memory_file(settings: Settings) -> Path:
+    """Where the running cluster is remembered."""
+    return settings.state_dir / "cluster.json"
+
+
+def remembered(settings: Settings) -> Remembered | None:
+    """What is remembered, or None; a damaged file counts as none."""
+    try:
+        found = json.loads(memory_file(settings).read_text())
+        return Remembered(found["engine"], int(found["port_base"]))
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def current() -> Cluster:
+    """The cluster that ``labs up`` started, or the external one that the settings name.
+
+    Raises
+    ------
+    LabsError
+        There is none.
+    """
+    settings = load_settings()
+    known = remembered(settings)
+    if known is None:
+        if settings.engine == "external":
+            return Cluster(ExternalEngine(settings))
+        raise LabsError(
+            "No cluster is running.",
+            meaning="The labs need one.",
+            remedy="Run `labs up` in a terminal of this checkout (or `make start`).",
+        )
+    return Cluster(make_engine(known.engine, settings, Ports(known.port_base)))
+
+
+def make_engine(name: EngineName, settings: Settings, block: Ports) -> Engine:
+    """Make the engine of that name."""
+    if name == "external":
+        return ExternalEngine(settings)
+    return ComposeEngine(settings, block) if name == "compose" else NativeEngine(settings, block)
+
+
+def choose_engine(settings: Settings, wanted: EngineName | None) -> tuple[EngineName, str]:
+    """Choose how to run the cluster.
+
+    Returns
+    -------
+    tuple
+        The engine, and a sentence that says why.
+
+    Raises
+    ------
+    LabsError
+        The wanted engine, or each of them, cannot be used here; says what is missing.
+    """
+    chosen = wanted or (None if settings.engine == "auto" else settings.engine)
+    if chosen == "external":
+        return "external", "the cluster is somebody else's, as LABS_AMQP_URL says"
+    without = {"compose": ComposeEngine.missing, "native": lambda: NativeEngine.missing(settings)}
+    if chosen is not None:
+        reason = without[chosen]()
+        if reason:
+            raise LabsError(
+                f"The {chosen} engine cannot be used: {reason}", remedy="Run `labs doctor` to see what to do."
+            )
+        return chosen, "as asked"
+    no_compose = ComposeEngine.missing()
+    if not no_compose:
+        return "compose", "a Docker Engine answers"
+    no_native = NativeEngine.missing(settings)
+    if not no_native:
+        return "native", f"no container engine: {no_compose[0].lower()}{no_compose[1:].rstrip('.')}"
+    raise LabsError(
+        f"There is nothing to run RabbitMQ with. {no_compose} {no_native}",
+        remedy="Install one: Docker (https://docs.docker.com/engine/install/), or on Debian and Ubuntu "
+        "`sudo apt-get install rabbitmq-server haproxy`, or on macOS `brew install rabbitmq haproxy`.",
+    )
+
+
+def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> Cluster:
+    """Bring the cluster up, or find it up, and return when it can be used.
+
+    All three nodes then see each other, the front door passes a message and the management API answers.
+
+    Parameters
+    ----------
+    wanted
+        The engine; chosen by what is there if None.
+    report
+        Takes a line of progress now and then.
+
+    Raises
+    ------
+    LabsError
+        Something is missing, taken, full or broken; says what and what to do.
+    KeyboardInterrupt
+        Passed on, after what this call had started was ended.
+    """
+    settings = ensure_secrets()
+    refuse_full_disk(settings)
+    lock = filelock.FileLock(settings.state_dir / "up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        report("Another `labs up` is at work here; waiting for it")
+        lock.acquire()
+    with lock:
+        known = remembered(settings)
+        if known is not None and wanted not in (None, known.engine):
+            raise LabsError(
+                f"The cluster runs on the {known.engine} engine already.",
+                remedy=f"Run `labs down` first, then `labs up --engine {wanted}`.",
+            )
+        name, why = (known.engine, "as before") if known else choose_engine(settings, wanted)
+        report(f"Engine: {name} ({why})")
+        block, moved = (
+            (Ports(known.port_base), "") if known else ports.choose(settings.port_base, internal=name == "native")
+        ) if name != "external" else (Ports(), "")
+        if moved:
+            report(moved)
+        cluster = Cluster(make_engine(name, settings, block))
+        if name != "external":
+            write_atomically(memory_file(settings), json.dumps({"engine": name, "port_base": block.base}))
+        try:
+            bring_up(cluster, report)
+        except BaseException:
+            # A cluster that stood before is left for another try; a first start, also when it is
+            # interrupted, leaves nothing behind.
+            if known is None:
+                report("Ending what was started")
+                take_down(cluster, settings)
+            raise
+    return cluster
+
+
+def bring_up(cluster: Cluster, report: Report) -> None:
+    """Start what does not run, wait until the cluster is whole, and try its front door."""
+    if cluster.is_ours:
+        report("Starting three nodes and HAProxy")
+        cluster.engine.create(report)
+        try:
+            await_whole(cluster, report)
+        except ApartError as apart:
+            # A crash while the cluster was first formed can leave separate clusters. Nothing in
+            # them is worth keeping: a lab makes what it needs afresh.
+            report(f"{apart.what} Building the cluster anew")
+            cluster.engine.destroy()
+            cluster.engine.create(report)
+            await_whole(cluster, report)
+    report("Passing a message through the front door")
+    wait_until(
+        lambda: passes_a_message(cluster),
+        seconds=30,
+        what="the front door to pass a message",
+        retry_on=(AMQPError, BrokerUnreachableError),
+    )
+    with Management(cluster.engine.management()) as management:
+        wait_until(management.version, what="the management API", retry_on=(BrokerUnreachableError,))
+
+
+def await_whole(cluster: Cluster, report: Report) -> None:
+    """Wait until all nodes see each other; start a node that dies meanwhile again.
+
+    Raises
+    ------
+    ApartError
+        All nodes are ready, and stay apart.
+    LabsError
+        A node does not become ready; gives the end of its log.
+    """
+    started = time.monotonic()
+    apart_since: float | None = None
+    deaths = dict.fromkeys(cluster.engine.nodes, 0)
+    told = ""
+    while True:
+        status = cluster.status()
+        if status.is_whole:
+            return
+        elapsed = time.monotonic() - started
+        ready = [node.name for node in status.nodes if node.state is NodeState.READY]
+        line = f"Waiting for the nodes: {', '.join(ready) or 'none'} ready"
+        if line != told:
+            report(line)
+            told = line
+        mend_login(cluster)
+        for node in status.nodes:
+            if node.state is NodeState.PAUSED:
+                cluster.engine.resume(node.name)
+            elif node.state is NodeState.STOPPED:
+                deaths[node.name] += 1
+                if deaths[node.name] > RESTARTS:
+                    raise not_ready(cluster, node.name, "ends as soon as it is started")
+                report(f"{node.name} is not running; starting it")
+                cluster.engine.start(node.name)
+        if len(ready) == len(status.nodes):
+            apart_since = apart_since or elapsed
+            if elapsed - apart_since > APART_FOR:
+                raise ApartError("The nodes run, but have not become one cluster.")
+        else:
+            apart_since = None
+        if elapsed > READY_WITHIN:
+            name = next(node.name for node in status.nodes if node.state is not NodeState.READY)
+            raise not_ready(cluster, name, f"did not become ready within {READY_WITHIN:.0f} s")
+        time.sleep(LONGEST_PAUSE)
+
+
+def not_ready(cluster: Cluster, name: str, what: str) -> LabsError:
+    """The error for a node that does not start, with the end of its log."""
+    return LabsError(
+        f"{name} {what}.",
+        meaning=f"The end of its log:\n{cluster.engine.log(name)}\n",
+        remedy="Run `labs down` and `labs up` to start from nothing; `labs doctor` looks for causes.",
+    )
+
+
+def mend_login(cluster: Cluster) -> None:
+    """Give the nodes the password of ``.env``, where they have another one because ``.env`` was lost."""
+    for name in cluster.engine.nodes:
+        address = cluster.engine.management(name)
+        with Management(address, timeout=LOOK_SECONDS) as management:
+            try:
+                management.get("/whoami")
+            except BrokerUnreachableError:
+                continue
+            except RefusedError as error:
+                if error.status == 401 and cluster.engine.process_state(name) is NodeState.BOOTING:
+                    cluster.engine.ctl(name, "change_password", address.user, address.password)
+            return
+
+
+def passes_a_message(cluster: Cluster) -> bool:
+    """Publish one message to an exclusive queue through the front door, and get it back."""
+    address = cluster.engine.management()
+    with amqp.connect(cluster.amqp_url("/", address.user, address.password)) as connection:
+        channel = connection.channel()
+        queue = channel.queue_declare("", exclusive=True).method.queue
+        channel.confirm_delivery()
+        channel.basic_publish("", queue, b"labs up", pika.BasicProperties(), mandatory=True)
+        _, _, body = channel.basic_get(queue, auto_ack=True)
+        return bool(body == b"labs up")
+
+
+def refuse_full_disk(settings: Settings) -> None:
+    """Raise LabsError where the state folder cannot be written or its disk is nearly full."""
+    try:
+        settings.state_dir.mkdir(parents=True, exist_ok=True)
+        free = shutil.disk_usage(settings.state_dir).free
+    except OSError as error:
+        raise LabsError(
+            f"The folder {settings.state_dir} cannot be used: {error.strerror}.",
+            remedy="Give yourself the right to write there, or set LABS_STATE_DIR to another folder.",
+        ) from error
+    if free < LEAST_DISK:
+        raise LabsError(
+            f"Only {free // 1_000_000} MB are free on the disk of {settings.state_dir}.",
+            meaning=f"The cluster needs {LEAST_DISK // 1_000_000} MB: RabbitMQ blocks publishers on a full disk.",
+            remedy="Free some space, or set LABS_STATE_DIR to a folder on another disk.",
+        )
+
+
+def down(report: Report = lambda line: None) -> bool:
+    """Take the cluster down and delete its data. Returns whether there was one."""
+    settings = load_settings()
+    known = remembered(settings)
+    if known is None:
+        return False
+    report(f"Ending the {known.engine} cluster")
+    take_down(Cluster(make_engine(known.engine, ensure_secrets(), Ports(known.port_base))), settings)
+    return True
+
+
+def take_down(cluster: Cluster, settings: Settings) -> None:
+    """End every process or container and forget the cluster."""
+    cluster.engine.destroy()
+    memory_file(settings).unlink(missing_ok=True)
+
+
+def status() -> ClusterStatus | None:
+    """How the current cluster is, or None where there is none."""
+    try:
+        return current().status()
+    except LabsError:
+        return None

@@ -1,0 +1,181 @@
+"""Where everything is: folders, ports and credentials.
+
+A value comes from the environment (``LABS_*``), else from ``.env`` in the checkout, else from its default here.
+The password and the Erlang cookie are made at random by the first ``labs up`` and kept in ``.env`` only.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import dotenv
+from pydantic import Field, SecretStr, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from lab_helpers.errors import LabsError
+
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout: the folder that holds ``docker-compose.yml`` and ``labs/``."""
+
+NODES = ("rmq1", "rmq2", "rmq3")
+"""The cluster's nodes. Each is ``rmqN@rmqN`` to Erlang, with either engine."""
+
+EngineName = Literal["compose", "native", "external"]
+
+
+@dataclass(frozen=True)
+class Ports:
+    """A block of ports on 127.0.0.1, all derived from the front door's AMQP port.
+
+    With the usual base 5672: AMQP 5672 in front of 5673–5675, management 15672 in front of
+    15673–15675, HAProxy's statistics on 8404. The native engine also uses 25672 (epmd) and
+    25673–25675 (between the nodes).
+    """
+
+    base: int = 5672
+
+    STEP = 10
+    """How far the next free block lies from the one that is taken."""
+
+    @property
+    def amqp(self) -> int:
+        """The front door: AMQP through HAProxy."""
+        return self.base
+
+    @property
+    def management(self) -> int:
+        """The management console and API through HAProxy."""
+        return self.base + 10_000
+
+    @property
+    def statistics(self) -> int:
+        """HAProxy's statistics page."""
+        return self.base + 2_732
+
+    @property
+    def epmd(self) -> int:
+        """The name server of the native engine's Erlang nodes."""
+        return self.base + 20_000
+
+    def node_amqp(self, node: str) -> int:
+        """One node's own AMQP port."""
+        return self.amqp + NODES.index(node) + 1
+
+    def node_management(self, node: str) -> int:
+        """One node's own management port."""
+        return self.management + NODES.index(node) + 1
+
+    def node_distribution(self, node: str) -> int:
+        """The port on which the native engine's nodes talk to each other."""
+        return self.epmd + NODES.index(node) + 1
+
+    def published(self) -> dict[str, int]:
+        """Every port that a learner may use, by the name ``docker-compose.yml`` gives it."""
+        ports = {
+            "LABS_AMQP_PORT": self.amqp,
+            "LABS_MANAGEMENT_PORT": self.management,
+            "LABS_STATISTICS_PORT": self.statistics,
+        }
+        for node in NODES:
+            ports[f"LABS_{node.upper()}_AMQP_PORT"] = self.node_amqp(node)
+            ports[f"LABS_{node.upper()}_MANAGEMENT_PORT"] = self.node_management(node)
+        return ports
+
+    def internal(self) -> dict[str, int]:
+        """The ports that only the native engine's nodes use among themselves."""
+        return {"epmd": self.epmd, **{f"{node} distribution": self.node_distribution(node) for node in NODES}}
+
+
+class Settings(BaseSettings):
+    """Everything that can be set, each by an environment variable ``LABS_<NAME>`` or in ``.env``."""
+
+    model_config = SettingsConfigDict(env_prefix="LABS_", extra="ignore")
+
+    engine: Literal["auto", "compose", "native", "external"] = "auto"
+    """How the cluster runs; ``auto`` takes compose where a Docker Engine answers, else native."""
+    port_base: int | None = Field(default=None, ge=1024, le=45_000)
+    """Fixes the block of ports instead of taking the next free one."""
+    state_dir: Path = ROOT / ".labs"
+    """Where a running cluster keeps its data, logs and process ids."""
+    workspace_dir: Path = ROOT / "workspace"
+    """Where the learner's own copies of the notebooks are."""
+    user: str = "labs"
+    """The broker's administrator, who also logs in to the management console."""
+    password: SecretStr = SecretStr("")
+    """Made at random by the first ``labs up``."""
+    erlang_cookie: SecretStr = SecretStr("")
+    """What the nodes prove to each other that they belong together with; made at random too."""
+    rabbitmq_home: Path | None = None
+    """Where the native engine finds RabbitMQ, if not in a usual place: the folder that holds ``sbin``."""
+    rabbitmq_image: str = "rabbitmq:4.3-management"
+    """What the compose engine runs."""
+    amqp_url: str = ""
+    """The external engine's broker, as ``amqp://user:password@host:port``."""
+    management_url: str = ""
+    """The external engine's management API, as ``http://user:password@host:port``."""
+    vhost_prefix: str = ""
+    """Put before the name of each lab's virtual host, where several learners share one broker."""
+    compose_project: str = ""
+    """The compose project's name; derived from the checkout's path, so that two checkouts do not meet."""
+
+    @property
+    def project(self) -> str:
+        """The compose project's name, unique to this state folder."""
+        if self.compose_project:
+            return self.compose_project
+        return "rabbitmq-labs-" + hashlib.sha256(str(self.state_dir.resolve()).encode()).hexdigest()[:8]
+
+
+def env_file() -> Path:
+    """Where the checkout's own settings are: ``.env``, or the file that ``LABS_ENV_FILE`` names."""
+    return Path(os.environ.get("LABS_ENV_FILE", ROOT / ".env"))
+
+
+def load_settings() -> Settings:
+    """Read the settings as they are now.
+
+    Raises
+    ------
+    LabsError
+        A value in the environment or in ``.env`` cannot be used; says which.
+    """
+    try:
+        return Settings(_env_file=env_file())
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = "LABS_" + str(first["loc"][0]).upper()
+        raise LabsError(
+            f"{name} has the value {first.get('input')!r}, which cannot be used: {first['msg']}.",
+            remedy=f"Change or remove it in the environment and in {env_file()}.",
+        ) from error
+
+
+def write_env(values: dict[str, str]) -> None:
+    """Put values into ``.env``, readable by its owner only; whatever else stands there is kept."""
+    path = env_file()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not path.exists():
+        path.touch(mode=0o600)
+    path.chmod(0o600)
+    present = dotenv.dotenv_values(path)
+    for name, value in values.items():
+        if present.get(name) != value:
+            dotenv.set_key(path, name, value, quote_mode="never")
+
+
+def ensure_secrets() -> Settings:
+    """Make the password and the cookie where ``.env`` has none, and return the settings with them."""
+    settings = load_settings()
+    # token_urlsafe needs no quoting in a URL, in rabbitmq.conf, or in compose's .env.
+    missing = {
+        f"LABS_{name.upper()}": secrets.token_urlsafe(18)
+        for name in ("password", "erlang_cookie")
+        if not getattr(settings, name).get_secret_value()
+    }
+    write_env(missing)
+    return load_settings() if missing else settings

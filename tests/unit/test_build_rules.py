@@ -1,0 +1,78 @@
+"""What a lab's text and its exercises must have."""
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from lab_helpers.build.rules import static_findings
+from lab_helpers.build.source import load
+
+FIXTURES = Path(__file__).parent / "build_fixtures"
+WRONG = SimpleNamespace(name="us", code="", message="")
+ROUTES = {"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(WRONG,))}
+
+Findings = Callable[..., list[str]]
+
+
+@pytest.fixture
+def findings(tmp_path: Path) -> Findings:
+    """Read the lab again, with one text in it replaced by another."""
+    shutil.copytree(FIXTURES, tmp_path, dirs_exist_ok=True)
+    path = tmp_path / "labs/src/04_routes/lab.py"
+
+    def read(exercises: object = ROUTES, old: str = "", new: str = "") -> list[str]:
+        text = path.read_text()
+        assert old in text
+        path.write_text(text.replace(old, new) if old else text)
+        return static_findings(load(tmp_path, "04_routes"), exercises)
+
+    return read
+
+
+def test_a_sound_lab_has_no_findings(findings: Findings) -> None:
+    assert findings() == []
+
+
+def test_hints_and_wrong_answers_are_required(findings: Findings) -> None:
+    poor = {"routes": SimpleNamespace(name="routes", hints=("a",), wrong=())}
+    hints, wrong = findings(poor)
+    assert "exercises.py: 'routes' has 1 hints" in hints
+    assert "'routes' has no wrong answer" in wrong
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "said"),
+    [
+        ('lab.check("routes")', "", 'add lab.check("routes") below its cell'),
+        (
+            'lab.check("routes")',
+            'lab.check("routes")\nlab.check("rotues")',
+            'lab.check("rotues") names no exercise',
+        ),
+        ('# %% exercise="routes"', "# %%", "a solution block has no exercise"),
+        ('# %%\nlab.check("routes")', '# %% exercise="routes"\nlab.check("routes")', "has 2 cells"),
+        ('# %%\nlab.check("routes")', '# %% exercise="more"\nlab.check("routes")', "'more' has no entry"),
+        ('# %%\nlab.check("routes")', '# %% exercise="more"\nlab.check("routes")', "'more' has no solution"),
+    ],
+)
+def test_each_broken_rule_is_said(findings: Findings, old: str, new: str, said: str) -> None:
+    assert any(said in sentence for sentence in findings(ROUTES, old, new))
+
+
+def test_a_check_above_its_exercise_does_not_count(findings: Findings) -> None:
+    sentences = findings(ROUTES, "# %% [markdown]\n# ## Exercise\n\n", '# %%\nlab.check("routes")\n\n')
+    assert sentences == []
+    (sentence,) = findings(
+        ROUTES, '    ### END SOLUTION\n\n# %%\nlab.check("routes")\n', "    ### END SOLUTION\n"
+    )
+    assert "is not checked" in sentence
+
+
+def test_an_entry_without_a_cell_is_said(findings: Findings) -> None:
+    more = ROUTES | {"ghost": SimpleNamespace(name="ghost", hints=("a", "b"), wrong=(WRONG,))}
+    assert findings(more) == [
+        "labs/src/04_routes/lab.py: the exercise 'ghost' has 0 cells; mark one by exercise=\"ghost\"."
+    ]
