@@ -36,7 +36,7 @@ build: setup ## make the notebooks and pages from labs/src
 
 lock: ## lock the three requirements.in anew, with uv
 	@command -v uv >/dev/null || { echo "Locking needs uv, which is not on PATH: install it, then run this again." >&2; exit 1; }
-	$(LOCK) requirements.in --output-file requirements.txt
+	$(LOCK) ./requirements.in --output-file requirements.txt
 	$(LOCK) tests/requirements.in --output-file tests/requirements.txt
 	$(LOCK) docs/requirements.in --output-file docs/requirements.txt
 

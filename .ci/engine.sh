@@ -91,7 +91,7 @@ build() {
   fi
   say "building the stand-in image $name"
   # BuildKit would need a plugin that Debian 12 does not have.
-  DOCKER_BUILDKIT=0 run "building $name" docker build --label "$label=$sum" -t "$name" "$@" "images/$folder"
+  DOCKER_BUILDKIT=0 run "building $name" docker build --force-rm --label "$label=$sum" -t "$name" "$@" "images/$folder"
 }
 
 install_engine

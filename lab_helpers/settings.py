@@ -104,6 +104,8 @@ class Settings(BaseSettings):
     """Where a running cluster keeps its data, logs and process ids."""
     workspace_dir: Path = ROOT / "workspace"
     """Where the learner's own copies of the notebooks are."""
+    progress_file: Path | None = None
+    """Where the learner's progress is kept; ``progress.json`` in the state folder by default."""
     user: str = "labs"
     """The broker's administrator, who also logs in to the management console."""
     password: SecretStr = SecretStr("")

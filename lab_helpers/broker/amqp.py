@@ -33,8 +33,7 @@ def connect(url: str) -> pika.BlockingConnection:
         return pika.BlockingConnection(parameters)
     except (AMQPConnectionError, OSError) as error:
         raise BrokerUnreachableError(
-            f"No broker accepts AMQP connections at {parameters.host}:{parameters.port}"
-            f" ({type(error).__name__}).",
+            f"No broker accepts AMQP connections at {parameters.host}:{parameters.port} ({type(error).__name__}).",
             meaning="The cluster is not running, or the lab's virtual host is gone.",
             remedy="Run `labs status` in a terminal; then run the lab's first cell again.",
         ) from error

@@ -42,9 +42,7 @@ class ManagementAddress:
             )
         host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
         port = parts.port or (443 if parts.scheme == "https" else 15672)
-        return cls(
-            f"{parts.scheme}://{host}:{port}", unquote(parts.username), unquote(parts.password or "")
-        )
+        return cls(f"{parts.scheme}://{host}:{port}", unquote(parts.username), unquote(parts.password or ""))
 
 
 class RefusedError(LabsError):

@@ -53,9 +53,7 @@ def make_afresh(nodes: Sequence[Management], vhost: str) -> str:
     management.delete(path("vhosts", vhost))
     management.put(path("vhosts", vhost), {"description": "A lab's own: made afresh by its first cell"})
     management.put(path("users", vhost), {"password": password, "tags": "management"})
-    management.put(
-        path("permissions", vhost, vhost), {"configure": ".*", "write": ".*", "read": ".*"}
-    )
+    management.put(path("permissions", vhost, vhost), {"configure": ".*", "write": ".*", "read": ".*"})
     for node in answering:
         wait_until(
             lambda node=node: is_ready_on(node, vhost, password),  # type: ignore[misc]

@@ -8,14 +8,14 @@ from lab_helpers.build.notebooks import dumps, solution, student
 from lab_helpers.build.pages import Page, index, page
 from lab_helpers.build.rules import static_findings
 from lab_helpers.build.source import LabSource, find, load, select
-from lab_helpers.build.verification import Finding, Verdict, verify
+from lab_helpers.build.verification import Finding, ShownVerdict, verify
 
 __all__ = [
     "Finding",
     "LabMetadata",
     "LabSource",
     "Page",
-    "Verdict",
+    "ShownVerdict",
     "build",
     "check",
     "dumps",

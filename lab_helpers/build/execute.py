@@ -5,6 +5,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -36,7 +38,7 @@ class _OwnKernel(AsyncKernelManager):
         return "auto"
 
 
-def run(notebook: NotebookNode, cwd: Path) -> NotebookNode:
+def run(notebook: NotebookNode, cwd: Path, settings: Mapping[str, str] | None = None) -> NotebookNode:
     """Execute a notebook in a kernel of its own, and return it with its outputs.
 
     Parameters
@@ -45,6 +47,8 @@ def run(notebook: NotebookNode, cwd: Path) -> NotebookNode:
         What to execute; it is left as it is.
     cwd
         The folder that the kernel starts in.
+    settings
+        Environment variables for the kernel beside this process's own.
 
     Raises
     ------
@@ -69,7 +73,9 @@ def run(notebook: NotebookNode, cwd: Path) -> NotebookNode:
         on_cell_start=note,
     )
     try:
-        client.execute()
+        # Progress is a learner's: what is proved or generated does not count as theirs.
+        own = {"LABS_PROGRESS_FILE": str(cwd / "progress.json"), **(settings or {})}
+        client.execute(env={**os.environ, **own})
     except CellExecutionError as error:
         lines = f"{error.ename}: {error.evalue}".strip().splitlines()
         raise _failed(notebook, running, f"failed: {lines[-1].strip()}") from error

@@ -61,6 +61,4 @@ def strays(root: Path, slugs: list[str]) -> list[Path]:
     labs, docs = root / "labs", root / "docs" / "labs"
     found = [*labs.glob("*.ipynb"), *(labs / "solutions").glob("*.ipynb"), *docs.glob("*.md")]
     found += [path for path in docs.glob("*") if path.is_dir()]
-    return sorted(
-        path.relative_to(root) for path in found if path.stem not in slugs and path != docs / "index.md"
-    )
+    return sorted(path.relative_to(root) for path in found if path.stem not in slugs and path != docs / "index.md")

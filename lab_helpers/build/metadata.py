@@ -88,6 +88,4 @@ def parse(header: object, slug: str, slugs: Collection[str]) -> LabMetadata:
 
 
 def _wrong(file: str, field: str, why: str) -> LabsError:
-    return LabsError(
-        f"{file}: the header's field `{field}` is wrong: {why}.", remedy=f"Correct it in {file}."
-    )
+    return LabsError(f"{file}: the header's field `{field}` is wrong: {why}.", remedy=f"Correct it in {file}.")

@@ -54,8 +54,13 @@ def page(source: LabSource, executed: NotebookNode) -> Page:
     for cell in notebook.cells:
         if cell.cell_type != "code":
             continue
-        if stubs.get(cell.id, cell.source) != cell.source:
-            cell.metadata["stub"] = stubs[cell.id]
+        stub = stubs.get(cell.id, cell.source)
+        if stub != cell.source:
+            if "exercise" in cell.metadata:
+                cell.metadata["stub"] = stub
+            else:
+                # A prediction: the question is for the reader too, so the page does not answer it.
+                cell.source, cell.outputs = stub, []
         pictures |= _take_pictures(cell, source)
     resources = {
         "title": f"{source.number} · {source.metadata.title}",

@@ -40,7 +40,8 @@ def static_findings(source: LabSource, exercises: Mapping[str, Exercise]) -> lis
         name = cell.metadata.get("exercise")
         if name is not None:
             cells_of.setdefault(name, []).append(position)
-        if text.has_solution != (name is not None):
+        is_prediction = name is None and "lab.predict(" in cell.source
+        if text.has_solution != (name is not None) and not is_prediction:
             found.append(
                 f'{lab}: a solution block has no exercise; write exercise="…" on its percent line.'
                 if name is None
@@ -57,13 +58,9 @@ def static_findings(source: LabSource, exercises: Mapping[str, Exercise]) -> lis
     for name, exercise in exercises.items():
         positions = cells_of.get(name, [])
         if len(positions) != 1:
-            found.append(
-                f'{lab}: the exercise {name!r} has {len(positions)} cells; mark one by exercise="{name}".'
-            )
+            found.append(f'{lab}: the exercise {name!r} has {len(positions)} cells; mark one by exercise="{name}".')
         elif not any(check > positions[0] for check in checks_of.get(name, [])):
-            found.append(
-                f'{lab}: the exercise {name!r} is not checked; add lab.check("{name}") below its cell.'
-            )
+            found.append(f'{lab}: the exercise {name!r} is not checked; add lab.check("{name}") below its cell.')
         if len(exercise.hints) < 2:
             found.append(f"{entries}: {name!r} has {len(exercise.hints)} hints; give it two or more.")
         if not exercise.wrong:

@@ -17,18 +17,21 @@ from lab_helpers.build.execute import problems, run
 from lab_helpers.build.notebooks import solution, student
 from lab_helpers.build.source import LabSource
 from lab_helpers.errors import LabsError
-from lab_helpers.exercises import Exercise, load
+from lab_helpers.exercises import Exercise, Outcome, load
+
+# Beside the learner's own work on the same lab, not in place of it.
+_APART = {"LABS_VHOST_PREFIX": "verify."}
 
 VERDICT = "application/vnd.rabbitmq-labs.verdict+json"
 """The mime type under which ``lab.check`` displays its verdict."""
 
 
 @dataclass(frozen=True)
-class Verdict:
-    """What one ``lab.check`` said."""
+class ShownVerdict:
+    """What one ``lab.check`` displayed."""
 
     exercise: str
-    outcome: str
+    outcome: Outcome
     message: str
 
 
@@ -57,28 +60,28 @@ def verify(source: LabSource, cwd: Path) -> list[Finding]:
     """
     exercises = load(source.root, source.slug)
     return [
-        *_expect(student(source), "as shipped", "not-attempted", exercises, cwd),
-        *_expect(solution(source), "solved", "passed", exercises, cwd),
+        *_expect(student(source), "as shipped", Outcome.NOT_ATTEMPTED, exercises, cwd),
+        *_expect(solution(source), "solved", Outcome.PASSED, exercises, cwd),
         *_wrong_answers(source, exercises, cwd),
     ]
 
 
-def verdicts(cells: Iterable[NotebookNode]) -> list[Verdict]:
+def verdicts(cells: Iterable[NotebookNode]) -> list[ShownVerdict]:
     """Read the verdicts from the outputs of executed cells, in order."""
     bundles = [output.get("data", {}).get(VERDICT) for cell in cells for output in cell.get("outputs", [])]
-    return [Verdict(b["exercise"], b["outcome"], b.get("message", "")) for b in bundles if b]
+    return [ShownVerdict(b["exercise"], Outcome(b["outcome"]), b["message"]) for b in bundles if b]
 
 
 def _expect(
-    notebook: NotebookNode, state: str, outcome: str, exercises: Mapping[str, Exercise], cwd: Path
+    notebook: NotebookNode, state: str, outcome: Outcome, exercises: Mapping[str, Exercise], cwd: Path
 ) -> list[Finding]:
     """Run a notebook in which every exercise must end with the same outcome."""
     try:
-        executed = run(notebook, cwd)
+        executed = run(notebook, cwd, _APART)
     except LabsError as error:
         return [Finding(False, f"{state}: {error}")]
     # Only the solved notebook must raise where it says so: a stub need not get that far.
-    wrong = problems(executed) if outcome == "passed" else []
+    wrong = problems(executed) if outcome is Outcome.PASSED else []
     last = {verdict.exercise: verdict for verdict in verdicts(executed.cells)}
     return [
         Finding(not wrong, "; ".join([f"{state}: runs from top to bottom", *wrong])),
@@ -100,12 +103,12 @@ def _wrong_answers(source: LabSource, exercises: Mapping[str, Exercise], cwd: Pa
     for position, cell in enumerate(cells):
         cell.id = f"wrong-{position}"
     try:
-        executed = run(new_notebook(cells=cells, metadata=original.metadata), cwd)
+        executed = run(new_notebook(cells=cells, metadata=original.metadata), cwd, _APART)
     except LabsError as error:
         return [Finding(False, f"wrong answers: {error}")]
     said = {cell.id: verdicts([cell]) for cell in executed.cells}
     return [
-        _judge(what, said[check.id][-1] if said[check.id] else None, "incorrect", message)
+        _judge(what, said[check.id][-1] if said[check.id] else None, Outcome.INCORRECT, message)
         for what, message, check in expected
     ]
 
@@ -120,10 +123,10 @@ def _code_before(exercise: str, notebook: NotebookNode) -> list[NotebookNode]:
     return before
 
 
-def _judge(what: str, verdict: Verdict | None, outcome: str, message: str = "") -> Finding:
+def _judge(what: str, verdict: ShownVerdict | None, outcome: Outcome, message: str = "") -> Finding:
     if verdict is None:
         return Finding(False, f"{what}: expected {outcome}, and no verdict was shown")
-    if verdict.outcome != outcome:
+    if verdict.outcome is not outcome:
         return Finding(False, f"{what}: expected {outcome}, got {verdict.outcome}: {verdict.message}")
     if message not in verdict.message:
         return Finding(False, f"{what}: expected the message {message!r}, got {verdict.message!r}")

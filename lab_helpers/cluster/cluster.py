@@ -107,7 +107,9 @@ class Node:
             return self.name in ready and all(ready <= node.sees for node in nodes if node.name in ready)
 
         wait_until(
-            back_among_the_others, seconds=NODE_READY_WITHIN, what=f"{self.name} to be ready and see the others"
+            back_among_the_others,
+            seconds=NODE_READY_WITHIN,
+            what=f"{self.name} to be ready and see the others",
         )
 
     def _answers(self) -> bool:
@@ -214,7 +216,9 @@ class Cluster:
         )
         faults.mend(self.engine)
         wait_until(
-            lambda: self.status().is_whole, seconds=NODE_READY_WITHIN, what="all nodes to see each other again"
+            lambda: self.status().is_whole,
+            seconds=NODE_READY_WITHIN,
+            what="all nodes to see each other again",
         )
 
     def managements(self) -> list[Management]:

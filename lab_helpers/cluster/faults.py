@@ -40,8 +40,7 @@ def cut(engine: Engine, side: Iterable[str]) -> None:
         engine,
         {
             node: " ".join(
-                f"erlang:set_cookie({erlang_name(peer)}, cut_by_{node}),"
-                f" erlang:disconnect_node({erlang_name(peer)}),"
+                f"erlang:set_cookie({erlang_name(peer)}, cut_by_{node}), erlang:disconnect_node({erlang_name(peer)}),"
                 for peer in sorted(other if node in one else one)
             )
             for node in engine.nodes

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -106,7 +107,10 @@ def choose_engine(settings: Settings, wanted: EngineName | None) -> tuple[Engine
     chosen = wanted or (None if settings.engine == "auto" else settings.engine)
     if chosen == "external":
         return "external", "the cluster is somebody else's, as LABS_AMQP_URL says"
-    without = {"compose": ComposeEngine.missing, "native": lambda: NativeEngine.missing(settings)}
+    without: dict[EngineName, Callable[[], str]] = {
+        "compose": ComposeEngine.missing,
+        "native": lambda: NativeEngine.missing(settings),
+    }
     if chosen is not None:
         reason = without[chosen]()
         if reason:
@@ -164,8 +168,10 @@ def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> 
         name, why = (known.engine, "as before") if known else choose_engine(settings, wanted)
         report(f"Engine: {name} ({why})")
         block, moved = (
-            (Ports(known.port_base), "") if known else ports.choose(settings.port_base, internal=name == "native")
-        ) if name != "external" else (Ports(), "")
+            ((Ports(known.port_base), "") if known else ports.choose(settings.port_base, internal=name == "native"))
+            if name != "external"
+            else (Ports(), "")
+        )
         if moved:
             report(moved)
         cluster = Cluster(make_engine(name, settings, block))

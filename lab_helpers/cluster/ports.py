@@ -31,7 +31,12 @@ def holder(port: int) -> str:
     """Who listens on a port, as "beam.smp (process 4711)", or "another program" where that is not told."""
     try:
         for connection in psutil.net_connections(kind="tcp"):
-            if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port and connection.pid:
+            if (
+                connection.status == psutil.CONN_LISTEN
+                and connection.laddr
+                and connection.laddr.port == port
+                and connection.pid
+            ):
                 return f"{psutil.Process(connection.pid).name()} (process {connection.pid})"
     except psutil.Error:
         # Other users' processes are not shown without root, on macOS not even their ports.

@@ -135,9 +135,7 @@ def test_an_error_that_is_missing_is_seen(root: Path) -> None:
         code_cell(notebook, "raise ")["outputs"] = []
 
     change_notebook(root / SOLUTION, calm)
-    assert any(
-        "is tagged raises-exception and raised nothing; run: labs build 04" in line for line in check(root)
-    )
+    assert any("is tagged raises-exception and raised nothing; run: labs build 04" in line for line in check(root))
 
 
 def test_an_error_that_should_not_be_there_is_seen(root: Path) -> None:
@@ -167,9 +165,7 @@ def test_a_solution_saved_by_hand_is_seen(root: Path) -> None:
 def test_a_picture_that_is_missing_or_changed_is_seen(root: Path, change: Callable[[Path], object]) -> None:
     (picture,) = (root / "docs/labs/04_routes").glob("*.svg")
     change(picture)
-    assert check(root) == [
-        "docs/labs/04_routes/ does not hold the pictures of the executed lab; run: labs build 04"
-    ]
+    assert check(root) == ["docs/labs/04_routes/ does not hold the pictures of the executed lab; run: labs build 04"]
 
 
 @pytest.mark.parametrize(

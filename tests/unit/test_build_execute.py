@@ -16,7 +16,12 @@ def notebook(*sources: str, tags: tuple[str, ...] = ()) -> NotebookNode:
     return new_notebook(cells=cells, metadata={"lab": {"slug": "07_made_up"}})
 
 
-def test_the_kernel_is_this_interpreter_in_the_given_folder(tmp_path: Path) -> None:
+def test_the_kernel_is_this_interpreter_in_the_given_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # Somebody else's python3 kernel comes first on Jupyter's path, and cannot even start.
+    other = tmp_path / "kernels/python3"
+    other.mkdir(parents=True)
+    (other / "kernel.json").write_text('{"argv": ["/bin/false"], "display_name": "x", "language": "python"}')
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     given = notebook("import os, sys\nprint(sys.executable)\nprint(os.getcwd())")
     executed = run(given, tmp_path)
     assert executed.cells[0].outputs[0].text.split() == [sys.executable, str(tmp_path)]
@@ -41,9 +46,7 @@ def test_a_cell_tagged_so_may_raise_and_keeps_no_folder_of_this_machine(tmp_path
     (error,) = executed.cells[1].outputs
     assert error.ename == "JSONDecodeError"
     assert error.traceback == [f"JSONDecodeError: {error.evalue}"]
-    assert problems(executed) == [
-        "the cell that begins 'import json' is tagged raises-exception and raised nothing"
-    ]
+    assert problems(executed) == ["the cell that begins 'import json' is tagged raises-exception and raised nothing"]
 
 
 def test_an_error_or_a_missing_run_is_a_problem() -> None:

@@ -116,6 +116,13 @@ def test_an_edit_changes_the_id_of_its_cell_only(root: Path) -> None:
     assert all(re.fullmatch("[0-9a-f]{8}", name) for name in after[1:])
 
 
+def test_a_new_cell_changes_no_other_id(root: Path) -> None:
+    before = ids(load(root, "04_routes"))
+    after = ids(edited(root, "# %% [markdown]\n# ## Exercise", "# %%\nx = 1\n\n# %% [markdown]\n# ## Exercise"))
+    assert len(after) == len(before) + 1
+    assert [name for name in after if name in before] == before
+
+
 def test_equal_cells_have_different_ids_that_stay(root: Path) -> None:
     path = root / FILE
     path.write_text(path.read_text() + '\n# %%\nlab.check("routes")\n')

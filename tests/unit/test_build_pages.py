@@ -184,9 +184,7 @@ def site(source: LabSource) -> Path:
     (docs / "labs/04_routes").mkdir()
     for name, svg in made.pictures.items():
         (docs / "labs/04_routes" / name).write_text(svg)
-    (docs / "labs/00_start.md").write_text(
-        page(load(root, "00_start"), solution(load(root, "00_start"))).text
-    )
+    (docs / "labs/00_start.md").write_text(page(load(root, "00_start"), solution(load(root, "00_start"))).text)
     build_site(load_config(str(root / "mkdocs.yml")))
     return root / "site"
 

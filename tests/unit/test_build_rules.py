@@ -65,9 +65,7 @@ def test_each_broken_rule_is_said(findings: Findings, old: str, new: str, said: 
 def test_a_check_above_its_exercise_does_not_count(findings: Findings) -> None:
     sentences = findings(ROUTES, "# %% [markdown]\n# ## Exercise\n\n", '# %%\nlab.check("routes")\n\n')
     assert sentences == []
-    (sentence,) = findings(
-        ROUTES, '    ### END SOLUTION\n\n# %%\nlab.check("routes")\n', "    ### END SOLUTION\n"
-    )
+    (sentence,) = findings(ROUTES, '    ### END SOLUTION\n\n# %%\nlab.check("routes")\n', "    ### END SOLUTION\n")
     assert "is not checked" in sentence
 
 

@@ -54,9 +54,7 @@ def test_a_lab_is_read_with_its_header_and_cells(root: Path) -> None:
         ("[00_start]", "[04_routes]", "prerequisites", "does not come before"),
     ],
 )
-def test_a_wrong_header_is_refused_by_file_and_field(
-    root: Path, old: str, new: str, field: str, why: str
-) -> None:
+def test_a_wrong_header_is_refused_by_file_and_field(root: Path, old: str, new: str, field: str, why: str) -> None:
     edit(root, old, new)
     with pytest.raises(LabsError, match=re.escape(why)) as refused:
         load(root, "04_routes")

@@ -76,12 +76,8 @@ def test_wrong_answers_that_are_not_refused_as_they_should_are_found(
     ]
 
 
-def test_a_stub_that_passes_and_a_solution_that_does_not_are_found(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    swapped = (
-        '### STUB lab.bindings = {"eu": "audit"}\n    lab.bindings = {"us": "audit"}\n    ### END SOLUTION'
-    )
+def test_a_stub_that_passes_and_a_solution_that_does_not_are_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    swapped = '### STUB lab.bindings = {"eu": "audit"}\n    lab.bindings = {"us": "audit"}\n    ### END SOLUTION'
     old = '### STUB lab.bindings = {}\n    ### STUB\n    ### STUB # bind "audit"\n'
     findings = prove(
         root,
@@ -94,9 +90,7 @@ def test_a_stub_that_passes_and_a_solution_that_does_not_are_found(
     assert solved.startswith("solved: exercise 'routes': expected passed, got incorrect")
 
 
-def test_a_lab_that_fails_half_way_and_shows_no_verdict_is_found(
-    root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_lab_that_fails_half_way_and_shows_no_verdict_is_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     findings = prove(
         root,
         monkeypatch,

@@ -99,5 +99,5 @@ class ExternalEngine(Engine):
         raise NotPossibleHereError(
             f"This cluster is somebody else's, so the labs do not {operation} its nodes.",
             meaning="Nothing was done.",
-            remedy="To see this part live, run `labs up --engine compose` or `labs up --engine native` on your own machine.",
+            remedy="To see this part live, run `labs up` on your own machine.",
         )

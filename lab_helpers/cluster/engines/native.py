@@ -36,7 +36,10 @@ def folders() -> list[Path]:
         # Debian and RPM packages. Their /usr/sbin wrappers switch user and folder, these do not.
         Path("/usr/lib/rabbitmq/bin"),
         # Homebrew on Apple silicon, on Intel, on Linux
-        *(Path(prefix) / "opt/rabbitmq/sbin" for prefix in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")),
+        *(
+            Path(prefix) / "opt/rabbitmq/sbin"
+            for prefix in ("/opt/homebrew", "/usr/local", "/home/linuxbrew/.linuxbrew")
+        ),
         # The generic binary, wherever it was unpacked, if its sbin is on PATH
         *([Path(on_path).resolve().parent] if on_path else []),
     ]
@@ -179,9 +182,7 @@ class NativeEngine(Engine):
     def _program(self, name: str) -> Path:
         folder = find_rabbitmq(self.settings.rabbitmq_home)
         if folder is None:
-            raise LabsError(
-                "RabbitMQ is no longer where it was.", remedy="Install it again, or run `labs down`."
-            )
+            raise LabsError("RabbitMQ is no longer where it was.", remedy="Install it again, or run `labs down`.")
         return folder / name
 
     def _refuse_old_version(self) -> None:
@@ -195,9 +196,7 @@ class NativeEngine(Engine):
     def _write_configuration(self) -> None:
         """Write what differs from node to node, and the cookie that makes them one cluster."""
         hosts = ", ".join(f'"{node}"' for node in self.nodes)
-        write_atomically(
-            self.home / "inetrc", f"{{lookup, [file, native]}}.\n{{host, {{127,0,0,1}}, [{hosts}]}}.\n"
-        )
+        write_atomically(self.home / "inetrc", f"{{lookup, [file, native]}}.\n{{host, {{127,0,0,1}}, [{hosts}]}}.\n")
         # An empty file in place of /etc/rabbitmq/rabbitmq-env.conf, which is for the system's own broker.
         write_atomically(self.home / "rabbitmq-env.conf", "")
         cookie = self.home / ".erlang.cookie"
@@ -216,16 +215,12 @@ class NativeEngine(Engine):
                 f"default_pass = {self.settings.password.get_secret_value()}\n",
             )
             listeners.chmod(0o600)
-            write_atomically(
-                self.home / node / "enabled_plugins", (CONFIGURATION / "enabled_plugins").read_text()
-            )
+            write_atomically(self.home / node / "enabled_plugins", (CONFIGURATION / "enabled_plugins").read_text())
 
     def _environment(self) -> dict[str, str]:
         """The environment of every Erlang program here: nothing of the system's own broker gets in."""
         inherited = {
-            name: value
-            for name, value in os.environ.items()
-            if not name.startswith(("RABBITMQ_", "ERL_", "LABS_"))
+            name: value for name, value in os.environ.items() if not name.startswith(("RABBITMQ_", "ERL_", "LABS_"))
         }
         return {
             **inherited,

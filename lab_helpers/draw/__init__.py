@@ -1,0 +1,1 @@
+"""Pictures: plain data in, a picture out. Nothing here talks to a broker."""

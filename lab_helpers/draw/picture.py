@@ -1,0 +1,47 @@
+"""A picture with its words: what a notebook shows, what a screen reader says and what a test compares."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+import graphviz
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A drawing and the same thing in words.
+
+    ``text`` is deterministic, so that two runs of a lab compare equal; ``svg`` is empty where the program that
+    lays pictures out is missing, and the words then stand alone.
+    """
+
+    text: str
+    svg: str = ""
+
+    def __repr__(self) -> str:
+        return self.text
+
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        if self.svg:
+            return {"image/svg+xml": self.svg, "text/plain": self.text}
+        note = (
+            "This would be a picture if Graphviz were installed: <code>sudo apt-get install graphviz</code> "
+            "or <code>brew install graphviz</code>. In words it is:"
+        )
+        return {
+            "text/html": f"<p>{note}</p><pre>{html.escape(self.text)}</pre>",
+            "text/plain": self.text,
+        }
+
+
+def rendered(graph: graphviz.Digraph, text: str) -> Picture:
+    """Lay a graph out with Graphviz and join it with its words."""
+    try:
+        svg = graph.pipe(format="svg", encoding="utf-8")
+    except graphviz.ExecutableNotFound:
+        return Picture(text)
+    # From the XML declaration and comments, which name Graphviz's version, to the drawing itself.
+    drawing = svg[svg.index("<svg") :]
+    described = drawing.replace("<svg", f'<svg role="img" aria-label="{html.escape(text, quote=True)}"', 1)
+    return Picture(text, described)
