@@ -7,30 +7,31 @@ from typing import Any
 
 from IPython.core.getipython import get_ipython
 from pika import exceptions as pika_errors
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 
-EXPLANATIONS: tuple[tuple[type[BaseException], str], ...] = (
+EXPLANATIONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
     (
-        NameError,
+        (NameError,),
         "The name {name} is not known here: a cell above, which makes it, has not been run since the kernel "
         "started. Choose Run > Run All Above Selected Cell, then run this cell again.",
     ),
     (
-        pika_errors.ChannelWrongStateError,
+        (pika_errors.ChannelWrongStateError,),
         "This channel is closed: an earlier cell closed it, or the broker did after an error. "
         "Run the cell that opens it again, then this one.",
     ),
     (
-        pika_errors.ConnectionWrongStateError,
+        (pika_errors.ConnectionWrongStateError,),
         "This connection is closed: an earlier cell closed it, or the broker did after an error. "
         "Run the cell that opens it again, then this one.",
     ),
     (
-        pika_errors.StreamLostError,
+        (pika_errors.StreamLostError,),
         "The connection broke: the node it led to went away, or the lab's virtual host was made afresh. "
         "Run the cell that opens the connection again; `lab.cluster` shows how the nodes are.",
     ),
     (
-        pika_errors.AMQPConnectionError,
+        (pika_errors.AMQPConnectionError, AMQPConnectorException),
         "No connection to the broker: is the cluster up? Evaluate `lab.cluster` to see, or run `labs status` "
         "in a terminal. If it is, run the lab's first cell again.",
     ),
@@ -51,8 +52,8 @@ class CellWatch:
 
 def explanation(error: BaseException) -> str:
     """The sentences for an error, or an empty string where its own message says enough."""
-    for kind, text in EXPLANATIONS:
-        if isinstance(error, kind):
+    for kinds, text in EXPLANATIONS:
+        if isinstance(error, kinds):
             return text.format(name=f"`{error.name}`" if isinstance(error, NameError) else "")
     return ""
 
@@ -77,7 +78,7 @@ def explain_errors() -> CellWatch:
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
         print(explanation(error))
 
-    shell.set_custom_exc(tuple(kind for kind, _ in EXPLANATIONS), show)
+    shell.set_custom_exc(tuple(kind for kinds, _ in EXPLANATIONS for kind in kinds), show)
     # Run again, the lab's first cell replaces the watch of its last run.
     for callback in list(shell.events.callbacks["post_run_cell"]):
         if isinstance(getattr(callback, "__self__", None), CellWatch):

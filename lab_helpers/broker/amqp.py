@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import pika
+from pika.adapters.utils.connection_workflow import AMQPConnectorException
 from pika.exceptions import AMQPConnectionError, AMQPError, ChannelClosedByBroker
 
 from lab_helpers.errors import BrokerUnreachableError
@@ -31,7 +32,8 @@ def connect(url: str) -> pika.BlockingConnection:
     parameters.blocked_connection_timeout = CONNECT_SECONDS
     try:
         return pika.BlockingConnection(parameters)
-    except (AMQPConnectionError, OSError) as error:
+    except (AMQPConnectionError, AMQPConnectorException, OSError) as error:
+        # The second kind is what pika raises for a broker that accepts the connection and then hangs.
         raise BrokerUnreachableError(
             f"No broker accepts AMQP connections at {parameters.host}:{parameters.port} ({type(error).__name__}).",
             meaning="The cluster is not running, or the lab's virtual host is gone.",

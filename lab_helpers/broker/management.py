@@ -73,7 +73,7 @@ class Management:
             # A proxy from the environment must never see what is meant for 127.0.0.1.
             trust_env=False,
             # A node that was killed leaves kept connections dead: try each request on a fresh one again.
-            transport=httpx.HTTPTransport(retries=1),
+            transport=httpx.HTTPTransport(retries=1, verify=address.url.startswith("https:")),
         )
 
     def close(self) -> None:

@@ -235,6 +235,10 @@ def await_whole(cluster: Cluster, report: Report) -> None:
         elapsed = time.monotonic() - started
         ready = [node.name for node in status.nodes if node.state is NodeState.READY]
         line = f"Waiting for the nodes: {', '.join(ready) or 'none'} ready"
+        if len(ready) == len(status.nodes):
+            line = "Waiting for the nodes to see each other: " + "; ".join(
+                f"{node.name} sees {', '.join(sorted(node.sees)) or 'nothing yet'}" for node in status.nodes
+            )
         if line != told:
             report(line)
             told = line
@@ -255,8 +259,8 @@ def await_whole(cluster: Cluster, report: Report) -> None:
         else:
             apart_since = None
         if elapsed > READY_WITHIN:
-            name = next(node.name for node in status.nodes if node.state is not NodeState.READY)
-            raise not_ready(cluster, name, f"did not become ready within {READY_WITHIN:.0f} s")
+            late = next((name for name in cluster.engine.nodes if name not in ready), cluster.engine.nodes[0])
+            raise not_ready(cluster, late, f"did not join the others within {READY_WITHIN:.0f} s")
         time.sleep(LONGEST_PAUSE)
 
 
