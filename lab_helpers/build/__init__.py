@@ -1,7 +1,7 @@
 """From one source per lab to student notebooks, executed notebooks, docs pages and the lab index."""
 
 from lab_helpers.build.drift import check
-from lab_helpers.build.execute import normalise, run
+from lab_helpers.build.execute import normalise, problems, run
 from lab_helpers.build.generate import build
 from lab_helpers.build.metadata import LabMetadata
 from lab_helpers.build.notebooks import dumps, solution, student
@@ -24,6 +24,7 @@ __all__ = [
     "load",
     "normalise",
     "page",
+    "problems",
     "run",
     "select",
     "solution",

@@ -40,10 +40,21 @@ def cut(engine: Engine, side: Iterable[str]) -> None:
         engine,
         {
             node: " ".join(
-                f"erlang:set_cookie({erlang_name(peer)}, cut_by_{node}), erlang:disconnect_node({erlang_name(peer)}),"
+                f"erlang:set_cookie({erlang_name(peer)}, cut_by_{node}),"
                 for peer in sorted(other if node in one else one)
             )
             for node in engine.nodes
+        },
+    )
+    # Then all links at once, from the smaller side: were they cut one after the other, the nodes before Khepri
+    # would see a partial partition in between, and answer it by cutting further links themselves
+    # (https://www.rabbitmq.com/docs/partitions#partial-partitions).
+    smaller, larger = sorted((one, other), key=len)
+    evaluate_on(
+        engine,
+        {
+            node: " ".join(f"erlang:disconnect_node({erlang_name(peer)})," for peer in sorted(larger))
+            for node in sorted(smaller)
         },
     )
 

@@ -46,7 +46,7 @@ parameters = pika.URLParameters(lab.url)
 #
 # A broker that keeps orders must not be a single machine. Yours is a **cluster** of three RabbitMQ nodes,
 # `rmq1`, `rmq2` and `rmq3`. In front of them stands HAProxy, a *front door* with one address: it leads
-# each connection to a node that is ready.
+# you to a node that is ready, and to another one when that node fails.
 
 # %%
 lab.status()
