@@ -63,6 +63,12 @@ def installed_version(programs: Path) -> str:
     return ""
 
 
+# Before 3.13 the first node, holding the lock that the others wait for, asks them ten times in half-second steps
+# whether one has a cluster to join. None has: that is why it is the first. Asking thrice saves 4 s of 25.
+# https://www.rabbitmq.com/docs/3.12/cluster-formation#discovery-retries
+QUICKER_FORMATION = "cluster_formation.discovery_retry_limit = 3\ncluster_formation.discovery_retry_interval = 200\n"
+
+
 class NativeEngine(Engine):
     """Three Erlang VMs, their name server and HAProxy, each a background process of this user."""
 
@@ -185,8 +191,12 @@ class NativeEngine(Engine):
             raise LabsError("RabbitMQ is no longer where it was.", remedy="Install it again, or run `labs down`.")
         return folder / name
 
+    @property
+    def _version(self) -> str:
+        return installed_version(self._program("rabbitmq-server").parent)
+
     def _refuse_old_version(self) -> None:
-        version = installed_version(self._program("rabbitmq-server").parent)
+        version = self._version
         if version and version_key(version) < version_key(LEAST_VERSION):
             raise LabsError(
                 f"The RabbitMQ installed here is {version}; the labs need {LEAST_VERSION} or later.",
@@ -205,16 +215,17 @@ class NativeEngine(Engine):
             # Erlang refuses a cookie that others could read.
             cookie.chmod(0o400)
         for node in self.nodes:
-            listeners = self.home / node / "conf.d" / "listeners.conf"
+            own = self.home / node / "conf.d" / "node.conf"
             write_atomically(
-                listeners,
+                own,
                 f"listeners.tcp.1 = 127.0.0.1:{self.ports.node_amqp(node)}\n"
                 "management.tcp.ip = 127.0.0.1\n"
                 f"management.tcp.port = {self.ports.node_management(node)}\n"
                 f"default_user = {self.settings.user}\n"
-                f"default_pass = {self.settings.password.get_secret_value()}\n",
+                f"default_pass = {self.settings.password.get_secret_value()}\n"
+                + (QUICKER_FORMATION if self._version and version_key(self._version) < (3, 13) else ""),
             )
-            listeners.chmod(0o600)
+            own.chmod(0o600)
             write_atomically(self.home / node / "enabled_plugins", (CONFIGURATION / "enabled_plugins").read_text())
 
     def _environment(self) -> dict[str, str]:
