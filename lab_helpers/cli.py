@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import shutil
+import sys
 import webbrowser
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -48,12 +50,12 @@ LabNames = Annotated[list[str] | None, typer.Argument(help="Labs by number or na
 def progress(first: str) -> Iterator[Callable[[str], None]]:
     """Show what is going on: a spinner in a terminal, plain lines elsewhere."""
     if not console.is_terminal:
-        yield lambda line: console.print(f"  {escape(line)}", highlight=False)
+        yield lambda line: console.print(f"  {escape(line)}", highlight=False, soft_wrap=True)
         return
     with console.status(first) as status:
 
         def report(line: str) -> None:
-            console.print(f"[dim]  {escape(line)}[/dim]", highlight=False)
+            console.print(f"[dim]  {escape(line)}[/dim]", highlight=False, soft_wrap=True)
             status.update(escape(line))
 
         yield report
@@ -98,7 +100,7 @@ def status() -> None:
     """Show the cluster, its nodes and where to find what."""
     found = lifecycle.status()
     if found is None:
-        console.print("No cluster is running. `labs up` starts it.")
+        console.print(as_typed("No cluster is running. `labs up` starts it."))
         raise typer.Exit(1)
     show_card(found, workspace.JupyterLab(load_settings()).link())
     if not found.is_whole:
@@ -113,7 +115,7 @@ def doctor() -> None:
     for finding in examination.examine():
         wrong |= finding.ok is False
         mark = {True: "[green]ok[/green]", False: "[red]no[/red]", None: "[dim]--[/dim]"}[finding.ok]
-        table.add_row(mark, finding.topic, escape(finding.text))
+        table.add_row(mark, finding.topic, escape(as_typed(finding.text)))
     console.print(table)
     if wrong:
         raise typer.Exit(1)
@@ -185,18 +187,28 @@ def card_rows(found: ClusterStatus, link: str) -> Iterator[tuple[str, str]]:
     if found.statistics:
         yield "HAProxy", found.statistics
     yield "JupyterLab", escape(link) or "not running"
-    yield "To stop", "make stop" if link else "labs down"
+    yield "To stop", "make stop"
 
 
 def console_password() -> str:
     """The management console's password, or where it stands where a log would keep it."""
-    return load_settings().password.get_secret_value() if "CI" not in os.environ else "(in .env)"
+    password = load_settings().password.get_secret_value()
+    if not password:
+        return escape(as_typed("(.env has none: `labs up` makes a new one)"))
+    return password if "CI" not in os.environ else "(in .env)"
 
 
 def can_open_browser() -> bool:
     """Whether somebody sits in front of this machine: a terminal, and a screen on systems that may lack one."""
     has_screen = os.name == "nt" or os.uname().sysname == "Darwin" or bool(os.environ.get("DISPLAY"))
     return console.is_terminal and has_screen
+
+
+def as_typed(text: str) -> str:
+    """A message with the commands in it as they can be typed in this shell, where `labs` may not be on PATH."""
+    if shutil.which("labs"):
+        return text
+    return text.replace("`labs ", f"`{os.path.relpath(Path(sys.executable).parent / 'labs')} ")
 
 
 def main() -> None:
@@ -206,5 +218,5 @@ def main() -> None:
     except LabsError as error:
         for part in (error.what, error.meaning, error.remedy):
             if part:
-                errors.print(escape(part), highlight=False, soft_wrap=True)
+                errors.print(escape(as_typed(part)), highlight=False, soft_wrap=True)
         raise SystemExit(1) from None

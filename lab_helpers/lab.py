@@ -139,8 +139,8 @@ class Lab:
         known = queue_depths(lambda: self.url)([queue])
         if queue not in known:
             raise LabsError(
-                f"There is no queue {queue!r} in this lab's virtual host.",
-                remedy="Run the cell that declares it, or correct its name.",
+                f"The queue {queue!r} cannot be asked: it is not in this lab's virtual host, or its node is down.",
+                remedy="Run the cell that declares it, correct its name, or look at `lab.status()`.",
             )
         return known[queue][0]
 
@@ -177,7 +177,7 @@ class Lab:
                 Card(
                     "note",
                     f"{wanted.title}: not in RabbitMQ {self._version}",
-                    f"RabbitMQ has them {wanted.versions}. {wanted.instead} See {wanted.source}",
+                    f"Only RabbitMQ {wanted.versions} has this. {wanted.instead} See {wanted.source}",
                     label="Version",
                 )
             )

@@ -14,7 +14,7 @@ import httpx
 
 from lab_helpers.broker.waiting import TimedOutError, wait_until
 from lab_helpers.errors import LabsError
-from lab_helpers.processes import Background
+from lab_helpers.processes import Background, write_atomically
 from lab_helpers.settings import ROOT, Settings
 
 FIRST_LAB = "00_start_here"
@@ -137,6 +137,7 @@ class JupyterLab:
             It did not start; gives the end of its log.
         """
         if self._background.process() is None:
+            self._ask_nothing_at_first()
             self._background.spawn(
                 [
                     *(sys.executable, "-m", "jupyterlab", "--no-browser", "--ip=127.0.0.1"),
@@ -146,7 +147,6 @@ class JupyterLab:
                     # The next free one where 8888 is taken.
                     "--ServerApp.port_retries=100",
                     # No request to anywhere but this machine.
-                    "--LabApp.news_url=",
                     "--LabApp.check_for_updates_class=jupyterlab.handlers.announcements.NeverCheckForUpdate",
                 ],
                 {
@@ -157,6 +157,8 @@ class JupyterLab:
                     "JUPYTERLAB_SETTINGS_DIR": str(self._home / "settings"),
                     "JUPYTERLAB_WORKSPACES_DIR": str(self._home / "workspaces"),
                     "IPYTHONDIR": str(self._home / "ipython"),
+                    # So that `labs` can be typed in JupyterLab's own terminal.
+                    "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
                 },
             )
         try:
@@ -166,6 +168,12 @@ class JupyterLab:
                 f"JupyterLab did not start. The end of its log:\n{self._background.last_lines()}\n",
                 remedy="Run `labs doctor`; `labs down` and `labs up` start it again.",
             ) from error
+
+    def _ask_nothing_at_first(self) -> None:
+        """Answer the question, asked before anything else is seen, whether JupyterLab may fetch its news."""
+        file = self._home / "settings" / "@jupyterlab" / "apputils-extension" / "notification.jupyterlab-settings"
+        if not file.exists():
+            write_atomically(file, json.dumps({"fetchNews": "false", "checkForUpdates": False}))
 
     def stop(self) -> bool:
         """End JupyterLab and its kernels; returns whether it ran."""

@@ -30,7 +30,7 @@ class Feature:
         """The versions that have it, in words."""
         words = []
         if self.since > (0,):
-            words.append(f"from {dotted(self.since)} on")
+            words.append(f"{dotted(self.since)} and later")
         if self.until < (999,):
             words.append(f"before {dotted(self.until)}")
         return " and ".join(words)

@@ -67,10 +67,12 @@ def wait_until(
 
 
 def described(condition: Callable[[], object]) -> str:
-    """Name a condition by its source, where there is one: ``lambda: depth() == 2`` reads well in a message."""
+    """Name a condition: the line of source that holds a lambda, which reads well in a message, or a function's name."""
+    name = getattr(condition, "__name__", "a condition")
+    if name != "<lambda>":
+        return f"`{name}`"
     try:
-        source = inspect.getsource(condition).strip()
+        lines = inspect.getsource(condition).splitlines()
     except (OSError, TypeError):
-        return getattr(condition, "__name__", "a condition")
-    line = source.splitlines()[0].rstrip(",")
-    return f"`{line}`"
+        return "a condition"
+    return f"`{next(line for line in lines if 'lambda' in line).strip().rstrip(',')}`"

@@ -13,9 +13,11 @@ from pathlib import Path
 from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook
 
+from lab_helpers.broker import vhost
 from lab_helpers.build.execute import problems, run
 from lab_helpers.build.notebooks import solution, student
 from lab_helpers.build.source import LabSource
+from lab_helpers.cluster import lifecycle
 from lab_helpers.errors import LabsError
 from lab_helpers.exercises import Exercise, Outcome, load
 
@@ -59,11 +61,23 @@ def verify(source: LabSource, cwd: Path) -> list[Finding]:
         The lab or its exercises cannot be read. A cell that fails is a finding, not an error.
     """
     exercises = load(source.root, source.slug)
-    return [
-        *_expect(student(source), "as shipped", Outcome.NOT_ATTEMPTED, exercises, cwd),
-        *_expect(solution(source), "solved", Outcome.PASSED, exercises, cwd),
-        *_wrong_answers(source, exercises, cwd),
-    ]
+    try:
+        return [
+            *_expect(student(source), "as shipped", Outcome.NOT_ATTEMPTED, exercises, cwd),
+            *_expect(solution(source), "solved", Outcome.PASSED, exercises, cwd),
+            *_wrong_answers(source, exercises, cwd),
+        ]
+    finally:
+        _clean_up(source)
+
+
+def _clean_up(source: LabSource) -> None:
+    """Delete the virtual host that the runs were in; one without a cluster had none."""
+    try:
+        nodes = lifecycle.current().managements()
+        vhost.remove(nodes[0], _APART["LABS_VHOST_PREFIX"] + source.slug)
+    except LabsError:
+        return
 
 
 def verdicts(cells: Iterable[NotebookNode]) -> list[ShownVerdict]:

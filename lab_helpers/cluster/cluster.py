@@ -117,8 +117,11 @@ class Node:
         try:
             with Management(self._engine.management(self.name), timeout=LOOK_SECONDS) as management:
                 management.get("/whoami")
-        except (BrokerUnreachableError, RefusedError):
+        except BrokerUnreachableError:
             return False
+        except RefusedError:
+            # It answers; only the login is wrong, because .env was lost. `labs up` mends that.
+            pass
         return self._accepts()
 
     def _sees(self) -> frozenset[str]:

@@ -27,7 +27,7 @@ def small_markup(markup: str) -> str:
     return f'<font point-size="10">{markup}</font>'
 
 
-def box(fill: str, rows: list[str], *, rounded: bool = False, border: int = 1, padding: int = 4) -> str:
+def box(fill: str, rows: list[str], *, rounded: bool = False, border: int = 1, padding: int = 6) -> str:
     """A filled box of centred lines, in Graphviz's HTML-like labels."""
     cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
     style = ' style="rounded"' if rounded else ""

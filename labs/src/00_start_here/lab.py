@@ -137,8 +137,7 @@ lab.happened("after the acknowledgement", "nothing" if lab.depth("orders") == 0 
 
 # %% [markdown]
 # A message leaves its queue when it is **acknowledged**, and not before. A queue is not an archive: what is dealt with is gone.
-# Had the consumer crashed before `basic_ack`, the broker would have kept the order for the next consumer; a
-# later lab makes that happen.
+# Had the consumer crashed before `basic_ack`, the broker would have kept the order for the next consumer.
 
 # %% [markdown]
 # ## What can go wrong: a misspelt name
@@ -166,8 +165,8 @@ print("published without an error; messages in orders:", lab.depth("orders"))
 
 # %% [markdown]
 # **No error, and the order is gone.** By default the broker drops a message that no queue is there for, and does not tell
-# the publisher. That is a shop losing orders in silence. Remember it: much of this course is about
-# noticing such things. The remedies come in part 2 of the course; the quickest check is always to look at the queue.
+# the publisher. That is a shop losing orders in silence. The quickest check is to look at the queue;
+# [lab 04](04_direct_exchange.ipynb) shows how a publisher can be told.
 
 # %% [markdown]
 # ## Exercises

@@ -246,7 +246,7 @@ with pika.BlockingConnection(parameters) as connection:
         print("returned:", returned.body.decode())
 
 # %% [markdown]
-# Code 312, `NO_ROUTE`: no binding fitted. Part 2 of the course has a lab on each of the two, confirms and returns.
+# Code 312, `NO_ROUTE`: no binding fitted. The official pages linked at the end say more of confirms and returns.
 #
 # The other mistake is to misspell the **exchange**. That one the broker does not pass over: it closes the channel.
 
