@@ -52,9 +52,11 @@ class CellWatch:
 
 def explanation(error: BaseException) -> str:
     """The sentences for an error, or an empty string where its own message says enough."""
+    if isinstance(error, NameError) and not error.name:
+        return ""
     for kinds, text in EXPLANATIONS:
         if isinstance(error, kinds):
-            return text.format(name=f"`{error.name}`" if isinstance(error, NameError) else "")
+            return text.format(name=f"`{getattr(error, 'name', '')}`")
     return ""
 
 
@@ -76,7 +78,8 @@ def explain_errors() -> CellWatch:
         tb_offset: int | None = None,
     ) -> None:
         shell.showtraceback((kind, error, traceback), tb_offset=tb_offset)
-        print(explanation(error))
+        if text := explanation(error):
+            print(text)
 
     shell.set_custom_exc(tuple(kind for kinds, _ in EXPLANATIONS for kind in kinds), show)
     # Run again, the lab's first cell replaces the watch of its last run.

@@ -13,6 +13,9 @@ import psutil
 
 from lab_helpers.errors import LabsError
 
+CLOCK_STEP = 2.0
+"""Seconds by which a process's start may seem to move: it is counted from the boot, by a clock that gets corrected."""
+
 
 class Background:
     """A program that runs in the background; its file says which process it is.
@@ -50,8 +53,14 @@ class Background:
                     # Its own session: Ctrl-C in the terminal ends the command, not the cluster.
                     start_new_session=True,
                 )
-            identity = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
-            write_atomically(self.pid_file, json.dumps(identity))
+            try:
+                identity = {"pid": child.pid, "created": psutil.Process(child.pid).create_time()}
+                write_atomically(self.pid_file, json.dumps(identity))
+            except BaseException:
+                # What nobody remembers, nobody could end.
+                child.kill()
+                child.wait()
+                raise
         except (OSError, psutil.Error) as error:
             raise LabsError(
                 f"{command[0]} could not be started: {error}.",
@@ -64,7 +73,8 @@ class Background:
         try:
             identity = json.loads(self.pid_file.read_text())
             process = psutil.Process(int(identity["pid"]))
-            if process.create_time() != identity["created"] or process.status() == psutil.STATUS_ZOMBIE:
+            same = abs(process.create_time() - float(identity["created"])) < CLOCK_STEP
+            if not same or process.status() == psutil.STATUS_ZOMBIE:
                 return None
         except (OSError, ValueError, KeyError, TypeError, psutil.Error):
             return None

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 import dotenv
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from lab_helpers.errors import LabsError
@@ -125,6 +125,12 @@ class Settings(BaseSettings):
     compose_project: str = ""
     """The compose project's name; derived from the checkout's path, so that two checkouts do not meet."""
 
+    @field_validator("state_dir", "workspace_dir", "progress_file", mode="after")
+    @classmethod
+    def _from_the_checkout(cls, path: Path | None) -> Path | None:
+        """A relative path is meant from the checkout, wherever the command or the notebook was started."""
+        return ROOT / path if path else None
+
     @property
     def project(self) -> str:
         """The compose project's name, unique to this state folder."""
@@ -135,7 +141,7 @@ class Settings(BaseSettings):
 
 def env_file() -> Path:
     """Where the checkout's own settings are: ``.env``, or the file that ``LABS_ENV_FILE`` names."""
-    return Path(os.environ.get("LABS_ENV_FILE", ROOT / ".env"))
+    return Path(os.environ.get("LABS_ENV_FILE") or ROOT / ".env")
 
 
 def load_settings() -> Settings:
@@ -147,7 +153,12 @@ def load_settings() -> Settings:
         A value in the environment or in ``.env`` cannot be used; says which.
     """
     try:
-        return Settings(_env_file=env_file())
+        return Settings(_env_file=env_file(), _env_file_encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise LabsError(
+            f"{env_file()} cannot be read: {error}.",
+            remedy="Mend it, or delete it: `labs up` makes a new one.",
+        ) from error
     except ValidationError as error:
         first = error.errors()[0]
         name = "LABS_" + str(first["loc"][0]).upper()
@@ -160,14 +171,21 @@ def load_settings() -> Settings:
 def write_env(values: dict[str, str]) -> None:
     """Put values into ``.env``, readable by its owner only; whatever else stands there is kept."""
     path = env_file()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    if not path.exists():
-        path.touch(mode=0o600)
-    path.chmod(0o600)
-    present = dotenv.dotenv_values(path)
-    for name, value in values.items():
-        if present.get(name) != value:
-            dotenv.set_key(path, name, value, quote_mode="never")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            path.touch(mode=0o600)
+        path.chmod(0o600)
+        present = dotenv.dotenv_values(path)
+        for name, value in values.items():
+            if present.get(name) != value:
+                dotenv.set_key(path, name, value, quote_mode="never")
+    except OSError as error:
+        raise LabsError(
+            f"{path} cannot be written: {error.strerror}.",
+            meaning="The cluster's password is kept there.",
+            remedy="Free some space or give yourself the right to write it, or let LABS_ENV_FILE name another file.",
+        ) from error
 
 
 def ensure_secrets() -> Settings:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import os
 import shutil
@@ -82,18 +83,37 @@ def reset(workspace: Path, name: str) -> tuple[Path, Path | None]:
         There is no such lab.
     """
     wanted = name.removesuffix(".ipynb")
-    matching = [lab for lab in published() if lab.stem == wanted or lab.stem.split("_")[0] == wanted.zfill(2)]
+    number = wanted.zfill(2) if wanted.isdigit() else None
+    matching = [lab for lab in published() if lab.stem == wanted or lab.stem.split("_")[0] == number]
     if not matching:
         raise LabsError(f"There is no lab {name!r}.", remedy=f"The labs: {', '.join(lab.stem for lab in published())}.")
     fresh = workspace / matching[0].name
-    kept = None
-    if fresh.exists():
-        moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
-        kept = fresh.with_name(f"{fresh.stem}.kept-{moment}.ipynb")
-        fresh.replace(kept)
-    workspace.mkdir(parents=True, exist_ok=True)
-    copy(matching[0], fresh)
+    try:
+        workspace.mkdir(parents=True, exist_ok=True)
+        kept = keep(fresh) if fresh.exists() else None
+        copy(matching[0], fresh)
+    except OSError as error:
+        raise LabsError(
+            f"{fresh} could not be reset: {error.strerror}.",
+            meaning="Your copy is still there.",
+            remedy="Free some space or give yourself the right to write there, then try again.",
+        ) from error
     return fresh, kept
+
+
+def keep(notebook: Path) -> Path:
+    """Move a learner's notebook to a name of its own beside it, never over an earlier one."""
+    moment = datetime.now(UTC).strftime("%Y%m%d-%H%M%S")
+    for number in itertools.count(1):
+        kept = notebook.with_name(f"{notebook.stem}.kept-{moment}{f'-{number}' if number > 1 else ''}.ipynb")
+        try:
+            # Fails where the name is taken, which a rename would not.
+            kept.hardlink_to(notebook)
+        except FileExistsError:
+            continue
+        notebook.unlink()
+        return kept
+    raise AssertionError("unreachable")
 
 
 @dataclass(frozen=True)

@@ -30,10 +30,10 @@ class Feature:
         """The versions that have it, in words."""
         words = []
         if self.since > (0,):
-            words.append(f"{dotted(self.since)} and later")
+            words.append(f"from {dotted(self.since)} on")
         if self.until < (999,):
             words.append(f"before {dotted(self.until)}")
-        return " and ".join(words)
+        return " and ".join(words) or "in every version"
 
 
 FEATURES = {

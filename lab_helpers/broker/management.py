@@ -6,7 +6,7 @@ Every path and field is described at https://www.rabbitmq.com/docs/http-api-refe
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
@@ -23,7 +23,7 @@ class ManagementAddress:
 
     url: str
     user: str
-    password: str
+    password: str = field(repr=False)
 
     @classmethod
     def from_url(cls, url: str) -> Self:
@@ -34,15 +34,24 @@ class ManagementAddress:
         LabsError
             The URL has no host or no credentials.
         """
-        parts = urlsplit(url)
+        refused = LabsError(
+            "LABS_MANAGEMENT_URL is not of the form http://user:password@host:15672.",
+            remedy="Correct it in the environment or in .env.",
+        )
+        try:
+            parts = urlsplit(url)
+            port = parts.port or (443 if parts.scheme == "https" else 15672)
+        except ValueError as error:
+            raise refused from error
         if parts.scheme not in ("http", "https") or not parts.hostname or not parts.username:
-            raise LabsError(
-                "LABS_MANAGEMENT_URL is not of the form http://user:password@host:15672.",
-                remedy="Correct it in the environment or in .env.",
-            )
-        host = parts.hostname if ":" not in parts.hostname else f"[{parts.hostname}]"
-        port = parts.port or (443 if parts.scheme == "https" else 15672)
-        return cls(f"{parts.scheme}://{host}:{port}", unquote(parts.username), unquote(parts.password or ""))
+            raise refused
+        where = f"{parts.scheme}://{bracketed(parts.hostname)}:{port}{parts.path.rstrip('/')}"
+        return cls(where, unquote(parts.username), unquote(parts.password or ""))
+
+
+def bracketed(host: str) -> str:
+    """A host as it stands in a URL: an IPv6 address goes in brackets."""
+    return f"[{host}]" if ":" in host else host
 
 
 class RefusedError(LabsError):
@@ -106,7 +115,13 @@ class Management:
             ) from error
         if response.is_error:
             raise RefusedError(response.status_code, f"{method} {path}", reason_in(response))
-        return response.json() if response.content else None
+        try:
+            return response.json() if response.content else None
+        except ValueError as error:
+            raise BrokerUnreachableError(
+                f"What answers at {self.address.url} is not RabbitMQ's management API.",
+                remedy="Run `labs doctor` to see who listens there.",
+            ) from error
 
     def _send(self, method: str, path: str, body: Json) -> httpx.Response:
         try:

@@ -68,7 +68,9 @@ def wait_until(
 
 def described(condition: Callable[[], object]) -> str:
     """Name a condition: the line of source that holds a lambda, which reads well in a message, or a function's name."""
-    name = getattr(condition, "__name__", "a condition")
+    name = getattr(condition, "__name__", "")
+    if not name:
+        return "a condition"
     if name != "<lambda>":
         return f"`{name}`"
     try:

@@ -135,7 +135,7 @@ class Node:
     def _accepts(self) -> bool:
         host, _, port = self._engine.amqp(self.name).rpartition(":")
         try:
-            with socket.create_connection((host, int(port)), timeout=LOOK_SECONDS):
+            with socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_SECONDS):
                 return True
         except OSError:
             return False
@@ -173,7 +173,13 @@ class Cluster:
         return name.split("@")[0] if self.is_ours else name
 
     def status(self) -> ClusterStatus:
-        """How the cluster is now. Never raises for a cluster that is down: it says so."""
+        """How the cluster is now; a cluster of ours that is down is no error, it says so.
+
+        Raises
+        ------
+        BrokerUnreachableError
+            An external cluster does not answer, so that not even its nodes are known.
+        """
         # All at once: a node that hangs costs its timeout once.
         with ThreadPoolExecutor() as pool:
             nodes = tuple(pool.map(Node.status, self))

@@ -49,13 +49,13 @@ def run(
             check=False,
         )
     except FileNotFoundError as error:
-        raise LabsError(f"The program {command[0]} is not there.", remedy=remedy) from error
+        raise LabsError(f"The program {error.filename or command[0]} is not there.", remedy=remedy) from error
+    except OSError as error:
+        raise LabsError(f"`{shown}` could not be started: {error.strerror}.", remedy=remedy) from error
     except subprocess.TimeoutExpired as error:
         raise LabsError(f"`{shown}` did not end within {seconds:.0f} s.", remedy=remedy) from error
     if done.returncode:
         said = (done.stderr.strip() or done.stdout.strip()).splitlines()
-        raise LabsError(
-            f"`{shown}` failed: {' / '.join(line.strip() for line in said[-4:] if line.strip())}.",
-            remedy=remedy,
-        )
+        last = " / ".join(line.strip() for line in said[-4:] if line.strip()) or "it said nothing"
+        raise LabsError(f"`{shown}` failed with exit code {done.returncode}: {last}.", remedy=remedy)
     return done.stdout

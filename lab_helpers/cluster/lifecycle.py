@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import shutil
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -150,15 +151,9 @@ def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> 
     KeyboardInterrupt
         Passed on, after what this call had started was ended.
     """
-    settings = ensure_secrets()
-    refuse_full_disk(settings)
-    lock = filelock.FileLock(settings.state_dir / "up.lock")
-    try:
-        lock.acquire(timeout=0)
-    except filelock.Timeout:
-        report("Another `labs up` is at work here; waiting for it")
-        lock.acquire()
-    with lock:
+    refuse_full_disk(load_settings())
+    with alone(load_settings(), report):
+        settings = ensure_secrets()
         known = remembered(settings)
         if known is not None and wanted not in (None, known.engine):
             raise LabsError(
@@ -187,6 +182,26 @@ def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> 
                 take_down(cluster, settings)
             raise
     return cluster
+
+
+@contextmanager
+def alone(settings: Settings, report: Report) -> Iterator[None]:
+    """Let one `labs up` at a time be at work in this checkout."""
+    lock = filelock.FileLock(settings.state_dir / "up.lock")
+    try:
+        lock.acquire(timeout=0)
+    except filelock.Timeout:
+        report("Another `labs up` is at work here; waiting for it")
+        lock.acquire()
+    except OSError as error:
+        raise LabsError(
+            f"{lock.lock_file} cannot be written: {error.strerror}.",
+            remedy="Give yourself the right to write there, or set LABS_STATE_DIR to another folder.",
+        ) from error
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def bring_up(cluster: Cluster, report: Report) -> None:
@@ -336,8 +351,14 @@ def take_down(cluster: Cluster, settings: Settings) -> None:
 
 
 def status() -> ClusterStatus | None:
-    """How the current cluster is, or None where there is none."""
-    try:
-        return current().status()
-    except LabsError:
+    """How the current cluster is, or None where there is none.
+
+    Raises
+    ------
+    LabsError
+        A setting cannot be used.
+    """
+    settings = load_settings()
+    if remembered(settings) is None and settings.engine != "external":
         return None
+    return current().status()

@@ -89,5 +89,5 @@ def choose(fixed: int | None, *, internal: bool) -> tuple[Ports, str]:
         meaning="The cluster needs it"
         + (" because LABS_PORT_BASE fixes the block." if fixed is not None else ", and no other block is free."),
         remedy="End that program, or set LABS_PORT_BASE to another number, for example "
-        f"{(fixed or Ports().base) + 1000}.",
+        f"{Ports().base + 1000 if fixed != Ports().base + 1000 else Ports().base + 2000}.",
     )

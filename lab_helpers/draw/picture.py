@@ -39,7 +39,8 @@ def rendered(graph: graphviz.Digraph, text: str) -> Picture:
     """Lay a graph out with Graphviz and join it with its words."""
     try:
         svg = graph.pipe(format="svg", encoding="utf-8")
-    except graphviz.ExecutableNotFound:
+    except (graphviz.ExecutableNotFound, graphviz.CalledProcessError):
+        # Graphviz is missing, or meets a name that it cannot draw: the words say it all the same.
         return Picture(text)
     # From the XML declaration and comments, which name Graphviz's version, to the drawing itself.
     drawing = svg[svg.index("<svg") :]

@@ -38,21 +38,27 @@ def topology_picture(topology: Topology) -> Picture:
             "headport": "w",
         },
     )
+    # Numbered, because Graphviz reads parts of some names (a colon, a backslash) as its own language.
+    exchanges = {exchange.name: f"e{number}" for number, exchange in enumerate(topology.exchanges)}
+    queues = {queue.name: f"q{number}" for number, queue in enumerate(topology.queues)}
     for exchange in topology.exchanges:
-        graph.node(f"exchange {exchange.name}", label=exchange_label(exchange), tooltip=exchange_words(exchange))
+        graph.node(
+            exchanges[exchange.name], label=exchange_label(exchange), tooltip=graphviz.escape(exchange_words(exchange))
+        )
     # Queues in one column, also those that nothing is bound to.
     with graph.subgraph(name="queues", graph_attr={"rank": "same"}) as column:
         for queue in topology.queues:
-            column.node(f"queue {queue.name}", label=queue_label(queue), tooltip=queue_words(queue))
+            column.node(queues[queue.name], label=queue_label(queue), tooltip=graphviz.escape(queue_words(queue)))
     for binding in topology.bindings:
-        kind = "exchange" if binding.to_exchange else "queue"
-        graph.edge(
-            f"exchange {binding.source}",
-            f"{kind} {binding.destination}",
-            label=key_label(binding),
-            tooltip=binding_words(binding),
-            style="dashed" if binding.source == DEFAULT_EXCHANGE else "solid",
-        )
+        ends = exchanges if binding.to_exchange else queues
+        if binding.source in exchanges and binding.destination in ends:
+            graph.edge(
+                exchanges[binding.source],
+                ends[binding.destination],
+                label=key_label(binding),
+                edgetooltip=graphviz.escape(binding_words(binding)),
+                style="dashed" if binding.source == DEFAULT_EXCHANGE else "solid",
+            )
     return rendered(graph, topology_text(topology))
 
 

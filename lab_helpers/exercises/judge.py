@@ -30,7 +30,10 @@ def judge(exercise: Exercise, bench: Bench) -> Verdict:
 def look(exercise: Exercise, bench: Bench) -> Verdict:
     """Run the check once."""
     try:
-        return exercise.check(bench)
+        verdict = exercise.check(bench)
+        if not isinstance(verdict, Verdict):
+            raise TypeError(f"the check of {exercise.name} returned no verdict")
+        return verdict
     except LabsError as error:
         return Verdict(Outcome.ENVIRONMENT, str(error))
     except Exception as error:

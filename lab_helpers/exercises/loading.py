@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.util
+import sys
 from pathlib import Path
 
 from lab_helpers.errors import LabsError
@@ -24,6 +25,7 @@ def load(root: Path, slug: str) -> dict[str, Exercise]:
     if spec is None or spec.loader is None:
         raise LabsError(f"{file} cannot be imported.")
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # dataclasses look their module up there
     spec.loader.exec_module(module)
     exercises: tuple[Exercise, ...] | None = getattr(module, "EXERCISES", None)
     if exercises is None:

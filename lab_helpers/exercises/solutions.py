@@ -19,12 +19,11 @@ def solution(root: Path, slug: str, exercise: str) -> str:
     file = root / "labs" / "solutions" / f"{slug}.ipynb"
     try:
         cells = json.loads(file.read_text(encoding="utf-8"))["cells"]
-    except (OSError, ValueError, KeyError) as error:
+        found = ["".join(cell["source"]) for cell in cells if cell["metadata"].get("exercise") == exercise]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise LabsError(
-            f"The solved notebook {file} cannot be read.",
-            remedy="Restore it with `git checkout labs/solutions`.",
+            f"The solved notebook {file} cannot be read.", remedy="Restore it with `git checkout labs/solutions`."
         ) from error
-    for cell in cells:
-        if cell["metadata"].get("exercise") == exercise:
-            return "".join(cell["source"])
-    raise LabsError(f"The solved notebook {file} has no exercise {exercise!r}.")
+    if not found:
+        raise LabsError(f"The solved notebook {file} has no exercise {exercise!r}.")
+    return found[0]

@@ -99,7 +99,6 @@ def test_the_argument_outweighs_the_settings(program: Program, home: Path, monke
     assert choose_engine(load_settings(), "external")[0] == "external"
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="commands.py run: a docker that may not be run is a traceback")
 def test_a_docker_that_may_not_be_run(program: Program, home: Path) -> None:
     program("docker")
     (home.parent / "programs" / "docker").chmod(0o644)

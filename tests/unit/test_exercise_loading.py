@@ -81,7 +81,6 @@ def test_a_changed_file_is_read_again(loaded: Loaded) -> None:
     assert list(loaded(TWO.replace('"first"', '"renamed"'))) == ["second", "renamed"]
 
 
-@pytest.mark.xfail(strict=True, raises=AttributeError, reason="loading.py load: the module is not in sys.modules")
 def test_a_dataclass_may_stand_beside_the_exercises(loaded: Loaded) -> None:
     text = "from __future__ import annotations\nfrom dataclasses import dataclass\n"
     assert list(loaded(text + TWO + "\n@dataclass\nclass Route:\n    key: str\n")) == ["second", "first"]

@@ -105,13 +105,11 @@ def test_a_bad_management_url(url: str) -> None:
         engine(management=url)
 
 
-@pytest.mark.xfail(strict=True, raises=ValueError, reason="external.py __init__: urlsplit and .port raise ValueError")
 @pytest.mark.parametrize("url", ["amqp://host:abc", "amqp://host:99999", "amqp://[::1"])
 def test_a_bad_port_or_host_is_a_sentence(url: str) -> None:
     with pytest.raises(LabsError, match="LABS_AMQP_URL"):
         engine(amqp=url)
 
 
-@pytest.mark.xfail(strict=True, reason="external.py __init__: an IPv6 host loses its brackets")
 def test_an_address_of_ipv6() -> None:
     assert Cluster(engine(amqp="amqp://[::1]:5672")).amqp_url("v", "u", "p") == "amqp://u:p@[::1]:5672/v"

@@ -93,7 +93,6 @@ def test_related_errors_are_explained_too() -> None:
     assert explanation(ValueError()) == ""
 
 
-@pytest.mark.xfail(strict=True, reason="notebook.py explanation: UnboundLocalError is a NameError, its name is None")
 @pytest.mark.parametrize("error", [UnboundLocalError("local variable 'x'"), NameError("made by hand")], ids=repr)
 def test_a_name_error_that_names_nothing(error: NameError) -> None:
     assert "None" not in explanation(error)

@@ -79,16 +79,12 @@ def test_the_least_and_the_greatest_base_are_usable(checkout: Path, monkeypatch:
     assert max(all_ports(Ports(base))) <= 65_535
 
 
-@pytest.mark.xfail(
-    strict=True, raises=UnicodeDecodeError, reason="settings.py load_settings: not turned into LabsError"
-)
 def test_an_env_file_that_is_no_text_is_a_sentence(checkout: Path) -> None:
     env_file().write_bytes(b"LABS_USER=\xff\xfe\n")
     with pytest.raises(LabsError):
         load_settings()
 
 
-@pytest.mark.xfail(strict=True, reason="settings.py Settings: a relative folder depends on the working directory")
 def test_a_relative_folder_is_the_same_from_everywhere(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LABS_STATE_DIR")
     env_file().write_text("LABS_STATE_DIR=my-state\n", encoding="utf-8")
@@ -137,7 +133,6 @@ def test_the_folder_of_the_env_file_is_made(checkout: Path, monkeypatch: pytest.
     assert load_settings().user == "me"
 
 
-@pytest.mark.xfail(strict=True, raises=OSError, reason="settings.py write_env: OSError is not turned into LabsError")
 def test_an_env_file_that_cannot_be_written_is_a_sentence(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (checkout / "file").touch()
     monkeypatch.setenv("LABS_ENV_FILE", str(checkout / "file" / ".env"))

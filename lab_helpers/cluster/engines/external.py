@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import NoReturn
 from urllib.parse import urlsplit
 
-from lab_helpers.broker.management import Management, ManagementAddress
+from lab_helpers.broker.management import Management, ManagementAddress, bracketed
 from lab_helpers.cluster.engine import Engine, Report
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError, NotPossibleHereError
@@ -27,14 +27,19 @@ class ExternalEngine(Engine):
                 "LABS_MANAGEMENT_URL=http://user:password@host:15672.",
             )
         self._address = ManagementAddress.from_url(settings.management_url)
-        parts = urlsplit(settings.amqp_url)
+        refused = LabsError(
+            "LABS_AMQP_URL is not of the form amqp://user:password@host:5672.",
+            remedy="Correct it in the environment or in .env.",
+        )
+        try:
+            parts = urlsplit(settings.amqp_url)
+            port = parts.port or (5671 if parts.scheme == "amqps" else 5672)
+        except ValueError as error:
+            raise refused from error
         if parts.scheme not in ("amqp", "amqps") or not parts.hostname:
-            raise LabsError(
-                "LABS_AMQP_URL is not of the form amqp://user:password@host:5672.",
-                remedy="Correct it in the environment or in .env.",
-            )
+            raise refused
         self.amqp_scheme = parts.scheme
-        self._amqp = f"{parts.hostname}:{parts.port or (5671 if parts.scheme == 'amqps' else 5672)}"
+        self._amqp = f"{bracketed(parts.hostname)}:{port}"
 
     @property
     def nodes(self) -> tuple[str, ...]:
