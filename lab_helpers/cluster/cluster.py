@@ -113,7 +113,9 @@ class Node:
         )
 
     def _answers(self) -> bool:
-        """Whether the management API and the AMQP port answer."""
+        """Whether the AMQP port, which opens last, and the management API answer."""
+        if not self._accepts():
+            return False
         try:
             with Management(self._engine.management(self.name), timeout=LOOK_SECONDS) as management:
                 management.get("/whoami")
@@ -122,7 +124,7 @@ class Node:
         except RefusedError:
             # It answers; only the login is wrong, because .env was lost. `labs up` mends that.
             pass
-        return self._accepts()
+        return True
 
     def _sees(self) -> frozenset[str]:
         """The nodes that this one sees running; none where it has to wait for one that hangs."""

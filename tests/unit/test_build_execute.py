@@ -24,7 +24,7 @@ def test_the_kernel_is_this_interpreter_in_the_given_folder(tmp_path: Path, monk
     monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
     given = notebook("import os, sys\nprint(sys.executable)\nprint(os.getcwd())")
     executed = run(given, tmp_path)
-    assert executed.cells[0].outputs[0].text.split() == [sys.executable, str(tmp_path)]
+    assert executed.cells[0].outputs[0].text.splitlines() == [sys.executable, str(tmp_path)]
     assert given.cells[0].outputs == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -105,20 +106,12 @@ def test_a_file_damaged_deeper_is_set_aside_too(progress: Progress, notices: lis
     assert len(notices) == 1
 
 
-def test_a_file_that_another_reader_set_aside_is_nothing(
-    progress: Progress, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_damaged_file_is_set_aside_once_by_readers_at_once(progress: Progress, notices: list[str]) -> None:
     progress.file.parent.mkdir()
     progress.file.write_text("half of {", encoding="utf-8")
-
-    def read_meanwhile(file: Path, **_: object) -> str:
-        text = file.read_bytes().decode()
-        monkeypatch.undo()
-        Progress(progress.file, lambda notice: None).of("04")
-        return text
-
-    monkeypatch.setattr(Path, "read_text", read_meanwhile)
-    assert progress.of("04") == {}
+    with ThreadPoolExecutor(4) as pool:
+        assert list(pool.map(progress.of, ["04"] * 4)) == [{}] * 4
+    assert len(notices) == 1
 
 
 def test_progress_that_cannot_be_kept_is_a_notice(tmp_path: Path, notices: list[str]) -> None:
