@@ -101,13 +101,13 @@ def one_container() -> float:
     return took
 
 
-def memory_of_nodes() -> list[float]:
-    """Resident megabytes of each Erlang VM on this machine that runs one of our nodes."""
-    found = []
+def memory_of_nodes() -> dict[int, float]:
+    """Resident megabytes of each Erlang VM on this machine, by process id."""
+    found = {}
     for process in psutil.process_iter():
         try:
-            if "beam" in process.name() and any("rmq" in part for part in process.cmdline()):
-                found.append(process.memory_info().rss / 1e6)
+            if process.name().startswith("beam"):
+                found[process.pid] = process.memory_info().rss / 1e6
         except psutil.Error:
             continue
     return found
@@ -124,7 +124,7 @@ def measure(engine: str, rounds: int) -> None:
             began = time.perf_counter()
             lifecycle.up()
             whole.append(time.perf_counter() - began)
-            memory = [size for size in memory_of_nodes() if size not in before]
+            memory = [size for pid, size in memory_of_nodes().items() if pid not in before]
             began = time.perf_counter()
             lifecycle.up()
             again.append(time.perf_counter() - began)
