@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 import webbrowser
@@ -208,7 +209,8 @@ def as_typed(text: str) -> str:
     """A message with the commands in it as they can be typed in this shell, where `labs` may not be on PATH."""
     if shutil.which("labs"):
         return text
-    return text.replace("`labs ", f"`{os.path.relpath(Path(sys.executable).parent / 'labs')} ")
+    program = shlex.quote(os.path.relpath(Path(sys.executable).parent / "labs"))
+    return text.replace("`labs ", f"`{program} ")
 
 
 def main() -> None:

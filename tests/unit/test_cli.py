@@ -6,6 +6,7 @@ import collections
 import json
 import os
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -251,9 +252,9 @@ def test_commands_are_shown_as_they_can_be_typed(
     monkeypatch.setenv("PATH", str(checkout / "programs"))
     for folder in (tmp_path, Path(sys.executable).parents[2]):
         monkeypatch.chdir(folder)
-        found = re.search(r"`(\S+) up`", labs("status").out)
+        found = re.search(r"`(.+) up`", labs("status").out)
         assert found is not None
-        assert Path(found[1]).absolute().resolve() == (Path(sys.executable).parent / "labs").resolve()
+        assert Path(*shlex.split(found[1])).absolute().resolve() == (Path(sys.executable).parent / "labs").resolve()
 
 
 @pytest.mark.parametrize("in_ci", [True, False])
