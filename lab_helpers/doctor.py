@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from lab_helpers.cluster import lifecycle, ports
 from lab_helpers.cluster.engines.compose import ComposeEngine
 from lab_helpers.cluster.engines.native import NativeEngine, find_rabbitmq, installed_version
+from lab_helpers.cluster.memory import remembered
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError
 from lab_helpers.settings import ROOT, Ports, Settings, env_file, load_settings
@@ -85,7 +86,7 @@ def files(settings: Settings) -> Iterator[Finding]:
 
 def cluster(settings: Settings) -> Iterator[Finding]:
     """The cluster, if it was brought up; else the ports that it would use."""
-    if lifecycle.remembered(settings) is None:
+    if remembered(settings) is None:
         usual = Ports(settings.port_base or Ports().base)
         in_use = ports.taken(usual.published().values())
         yield Finding("Cluster", None, "is not up; `labs up` starts it")

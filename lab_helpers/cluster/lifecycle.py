@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from pathlib import Path
 
 import filelock
 import pika
@@ -18,14 +15,13 @@ from lab_helpers.broker import amqp
 from lab_helpers.broker.management import Management, RefusedError
 from lab_helpers.broker.waiting import LONGEST_PAUSE, wait_until
 from lab_helpers.cluster import ports
+from lab_helpers.cluster.choice import choose_engine, make_engine
 from lab_helpers.cluster.cluster import LOOK_SECONDS, Cluster
-from lab_helpers.cluster.engine import Engine, Report
-from lab_helpers.cluster.engines.compose import ComposeEngine
+from lab_helpers.cluster.engine import Report
 from lab_helpers.cluster.engines.external import ExternalEngine
-from lab_helpers.cluster.engines.native import NativeEngine
+from lab_helpers.cluster.memory import Remembered, forget, remember, remembered
 from lab_helpers.cluster.status import ClusterStatus, NodeState
 from lab_helpers.errors import BrokerUnreachableError, LabsError
-from lab_helpers.processes import write_atomically
 from lab_helpers.settings import EngineName, Ports, Settings, ensure_secrets, load_settings
 
 READY_WITHIN = 180.0
@@ -40,30 +36,8 @@ LEAST_DISK = 500_000_000
 """Bytes: three nodes need about 100 MB to start, and RabbitMQ blocks publishers below 50 MB free."""
 
 
-@dataclass(frozen=True)
-class Remembered:
-    """What ``.labs/cluster.json`` says of the cluster that was brought up last and not taken down."""
-
-    engine: EngineName
-    port_base: int
-
-
 class ApartError(LabsError):
     """The nodes are ready but do not see each other."""
-
-
-def memory_file(settings: Settings) -> Path:
-    """Where the running cluster is remembered."""
-    return settings.state_dir / "cluster.json"
-
-
-def remembered(settings: Settings) -> Remembered | None:
-    """What is remembered, or None; a damaged file counts as none."""
-    try:
-        found = json.loads(memory_file(settings).read_text())
-        return Remembered(found["engine"], int(found["port_base"]))
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
 
 
 def current() -> Cluster:
@@ -85,53 +59,6 @@ def current() -> Cluster:
             remedy="Run `labs up` in a terminal of this checkout (or `make start`).",
         )
     return Cluster(make_engine(known.engine, settings, Ports(known.port_base)))
-
-
-def make_engine(name: EngineName, settings: Settings, block: Ports) -> Engine:
-    """Make the engine of that name."""
-    if name == "external":
-        return ExternalEngine(settings)
-    return ComposeEngine(settings, block) if name == "compose" else NativeEngine(settings, block)
-
-
-def choose_engine(settings: Settings, wanted: EngineName | None) -> tuple[EngineName, str]:
-    """Choose how to run the cluster.
-
-    Returns
-    -------
-    tuple
-        The engine, and a sentence that says why.
-
-    Raises
-    ------
-    LabsError
-        The wanted engine, or each of them, cannot be used here; says what is missing.
-    """
-    chosen = wanted or (None if settings.engine == "auto" else settings.engine)
-    if chosen == "external":
-        return "external", "the cluster is somebody else's, as LABS_AMQP_URL says"
-    without: dict[EngineName, Callable[[], str]] = {
-        "compose": ComposeEngine.missing,
-        "native": lambda: NativeEngine.missing(settings),
-    }
-    if chosen is not None:
-        reason = without[chosen]()
-        if reason:
-            raise LabsError(
-                f"The {chosen} engine cannot be used: {reason}", remedy="Run `labs doctor` to see what to do."
-            )
-        return chosen, "as asked"
-    no_compose = ComposeEngine.missing()
-    if not no_compose:
-        return "compose", "a Docker Engine answers"
-    no_native = NativeEngine.missing(settings)
-    if not no_native:
-        return "native", f"no container engine: {no_compose[0].lower()}{no_compose[1:].rstrip('.')}"
-    raise LabsError(
-        f"There is nothing to run RabbitMQ with. {no_compose} {no_native}",
-        remedy="Install one: Docker (https://docs.docker.com/engine/install/), or on Debian and Ubuntu "
-        "`sudo apt-get install rabbitmq-server haproxy`, or on macOS `brew install rabbitmq haproxy`.",
-    )
 
 
 def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> Cluster:
@@ -164,16 +91,12 @@ def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> 
             )
         name, why = (known.engine, "as before") if known else choose_engine(settings, wanted)
         report(f"Engine: {name} ({why})")
-        block, moved = (
-            ((Ports(known.port_base), "") if known else ports.choose(settings.port_base, internal=name == "native"))
-            if name != "external"
-            else (Ports(), "")
-        )
+        block, moved = ports_for(name, known, settings)
         if moved:
             report(moved)
         cluster = Cluster(make_engine(name, settings, block))
         if name != "external":
-            write_atomically(memory_file(settings), json.dumps({"engine": name, "port_base": block.base}))
+            remember(settings, name, block.base)
         try:
             bring_up(cluster, report)
         except BaseException:
@@ -184,6 +107,15 @@ def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> 
                 take_down(cluster, settings)
             raise
     return cluster
+
+
+def ports_for(name: EngineName, known: Remembered | None, settings: Settings) -> tuple[Ports, str]:
+    """The block of ports, and a sentence where it is not the usual one; see :func:`ports.choose`."""
+    if known is not None:
+        return Ports(known.port_base), ""
+    if name == "external":
+        return Ports(), ""
+    return ports.choose(settings.port_base, internal=name == "native")
 
 
 @contextmanager
@@ -351,7 +283,7 @@ def down(report: Report = lambda line: None) -> bool:
 def take_down(cluster: Cluster, settings: Settings) -> None:
     """End every process or container and forget the cluster."""
     cluster.engine.destroy()
-    memory_file(settings).unlink(missing_ok=True)
+    forget(settings)
 
 
 def status() -> ClusterStatus | None:

@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from pydantic import SecretStr
 from testcontainers.compose import DockerCompose
 
 from lab_helpers.broker.waiting import wait_until
 from lab_helpers.cluster import Cluster, lifecycle
-from lab_helpers.settings import ROOT, Ports
+from lab_helpers.cluster.choice import make_engine
+from lab_helpers.settings import ROOT, Ports, load_settings
 from tests import engines
 
 
@@ -22,10 +24,10 @@ def test_compose_alone_makes_a_whole_cluster(tmp_path: Path) -> None:
     env.write_text("".join(f"{name}={value}\n" for name, value in lines.items()))
 
     with DockerCompose(ROOT, env_file=str(env), wait=False):
-        settings = lifecycle.load_settings().model_copy(
-            update={"password": type(lifecycle.load_settings().password)("by-hand-only"), "compose_project": "by-hand"}
+        settings = load_settings().model_copy(
+            update={"password": SecretStr("by-hand-only"), "compose_project": "by-hand"}
         )
-        cluster = Cluster(lifecycle.make_engine("compose", settings, ports))
+        cluster = Cluster(make_engine("compose", settings, ports))
         wait_until(lambda: cluster.status().is_whole, seconds=120, what="three nodes that see each other")
         wait_until(
             lambda: lifecycle.passes_a_message(cluster), seconds=30, retry_on=(Exception,), what="the front door"

@@ -6,7 +6,9 @@ import pytest
 
 from lab_helpers import Lab, LabsError
 from lab_helpers.cluster import Cluster, lifecycle
+from lab_helpers.cluster.choice import make_engine
 from lab_helpers.errors import NotPossibleHereError
+from lab_helpers.settings import Ports, load_settings
 from tests import engines
 from tests.cluster import messages
 
@@ -15,15 +17,15 @@ from tests.cluster import messages
 def external(cluster: Cluster, tmp_path: object) -> Cluster:
     address = cluster.engine.management()
     return Cluster(
-        lifecycle.make_engine(
+        make_engine(
             "external",
-            lifecycle.load_settings().model_copy(
+            load_settings().model_copy(
                 update={
                     "amqp_url": f"amqp://{address.user}:{address.password}@{cluster.engine.amqp()}",
                     "management_url": address.url.replace("://", f"://{address.user}:{address.password}@"),
                 }
             ),
-            lifecycle.Ports(),
+            Ports(),
         )
     )
 
