@@ -205,7 +205,10 @@ def await_whole(cluster: Cluster, report: Report) -> None:
         if len(ready) == len(status.nodes):
             apart_since = apart_since or elapsed
             if elapsed - apart_since > APART_FOR:
-                raise ApartError("The nodes run, but have not become one cluster.")
+                raise ApartError(
+                    "The nodes run, but have not become one cluster.",
+                    remedy="Run `labs down` and `labs up` to start from nothing.",
+                )
         elif elapsed > READY_WITHIN:
             late = next(name for name in cluster.engine.nodes if name not in ready)
             raise not_ready(cluster, late, f"did not become ready within {READY_WITHIN:.0f} s")
