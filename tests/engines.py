@@ -30,9 +30,14 @@ def tested() -> list[EngineName]:
     return here
 
 
-def environment(engine: str, folder: Path) -> dict[str, str]:
-    """The settings of a cluster that lives in this folder."""
-    return {
+PORT_BASES = {"compose": 6672, "native": 8672}
+"""Each engine's own block, so that two that start at the same moment do not choose the same one."""
+
+
+def environment(engine: str, folder: Path, *, own_ports: bool = True) -> dict[str, str]:
+    """The settings of a cluster that lives in this folder, on the engine's own ports or on the first free ones."""
+    ports = {"LABS_PORT_BASE": str(PORT_BASES[engine])} if own_ports else {}
+    return ports | {
         "LABS_ENGINE": engine,
         "LABS_STATE_DIR": str(folder / "state"),
         "LABS_ENV_FILE": str(folder / "env"),

@@ -10,6 +10,13 @@ from lab_helpers.cluster import Cluster, lifecycle
 from tests import engines
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Give each engine's tests to one worker of pytest-xdist, and those that start clusters of their own to another."""
+    for item in items:
+        parameters = item.callspec.params if isinstance(item, pytest.Function) and hasattr(item, "callspec") else {}
+        item.add_marker(pytest.mark.xdist_group(parameters.get("engine_cluster", "own clusters")))
+
+
 @pytest.fixture(scope="module", params=engines.tested())
 def engine_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster of its own for this file, from each engine in turn."""

@@ -127,7 +127,7 @@ def test_everything_listens_on_this_machine_only(cluster: Cluster) -> None:
 
 @pytest.mark.parametrize("engine", engines.tested())
 def test_ctrl_c_while_it_comes_up_leaves_nothing(engine: str, tmp_path: Path) -> None:
-    with engines.settings_of(engines.environment(engine, tmp_path)):
+    with engines.settings_of(engines.environment(engine, tmp_path, own_ports=False)):
         process = run_labs("up", "--cluster-only")
         assert process.stdout is not None
         for line in process.stdout:
@@ -146,7 +146,7 @@ def test_ctrl_c_while_it_comes_up_leaves_nothing(engine: str, tmp_path: Path) ->
 
 @pytest.mark.parametrize("engine", engines.tested())
 def test_a_taken_port_moves_the_cluster_and_down_leaves_nothing(engine: str, tmp_path: Path) -> None:
-    with engines.settings_of(engines.environment(engine, tmp_path)), socket.socket() as taken:
+    with engines.settings_of(engines.environment(engine, tmp_path, own_ports=False)), socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             taken.bind(("127.0.0.1", Ports().amqp))
