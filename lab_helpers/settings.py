@@ -191,9 +191,10 @@ def write_env(values: dict[str, str]) -> None:
 def ensure_secrets() -> Settings:
     """Make the password and the cookie where ``.env`` has none, and return the settings with them."""
     settings = load_settings()
-    # token_urlsafe needs no quoting in a URL, in rabbitmq.conf, or in compose's .env.
+    # Digits and letters need no quoting in a URL, in rabbitmq.conf or in compose's .env, and a command never
+    # takes them for an option, as it would a password that begins with "-".
     missing = {
-        f"LABS_{name.upper()}": secrets.token_urlsafe(18)
+        f"LABS_{name.upper()}": secrets.token_hex(16)
         for name in ("password", "erlang_cookie")
         if not getattr(settings, name).get_secret_value()
     }

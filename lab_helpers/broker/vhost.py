@@ -49,7 +49,7 @@ def make_afresh(nodes: Sequence[Management], vhost: str) -> str:
             remedy="Run `labs up` in a terminal.",
         )
     management = answering[0]
-    password = secrets.token_urlsafe(12)
+    password = secrets.token_hex(16)
     management.delete(path("vhosts", vhost))
     management.put(path("vhosts", vhost), {"description": "A lab's own: made afresh by its first cell"})
     management.put(path("users", vhost), {"password": password, "tags": "management"})

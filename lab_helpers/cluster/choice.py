@@ -51,7 +51,7 @@ def choose_engine(settings: Settings, wanted: EngineName | None) -> tuple[Engine
         return "compose", "a Docker Engine answers"
     no_native = NativeEngine.missing(settings)
     if not no_native:
-        return "native", f"no container engine: {no_compose[0].lower()}{no_compose[1:].rstrip('.')}"
+        return "native", no_compose.rstrip(".")
     raise LabsError(
         f"There is nothing to run RabbitMQ with. {no_compose} {no_native}",
         remedy="Install one: Docker (https://docs.docker.com/engine/install/), or on Debian and Ubuntu "

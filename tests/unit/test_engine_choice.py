@@ -75,7 +75,7 @@ def test_docker_comes_first(program: Program, home: Path) -> None:
 
 def test_without_docker_the_host_runs_it(program: Program, home: Path) -> None:
     install_rabbitmq(home, program)
-    assert choose_engine(load_settings(), None) == ("native", "no container engine: docker is not installed")
+    assert choose_engine(load_settings(), None) == ("native", "Docker is not installed")
 
 
 def test_rabbitmq_without_erlang(program: Program, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:

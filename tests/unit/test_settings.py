@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -203,3 +204,11 @@ def test_blocks_do_not_overlap() -> None:
     ports = [port for block in blocks for port in block]
     assert len(ports) == 20 * 13
     assert len(set(ports)) == len(ports)
+
+
+def test_a_secret_is_never_taken_for_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(100):
+        monkeypatch.setenv("LABS_ENV_FILE", str(tmp_path / f"{number}.env"))
+        made = ensure_secrets()
+        for secret in (made.password, made.erlang_cookie):
+            assert re.fullmatch(r"[0-9a-f]{32}", secret.get_secret_value())
