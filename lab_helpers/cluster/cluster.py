@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import quote
 
 from lab_helpers.broker.management import Management, RefusedError
-from lab_helpers.broker.waiting import wait_until
+from lab_helpers.broker.waiting import TimedOutError, wait_until
 from lab_helpers.cluster import faults
 from lab_helpers.cluster.engine import Engine
 from lab_helpers.cluster.status import ClusterStatus, NodeState, NodeStatus
@@ -18,6 +18,10 @@ LOOK_SECONDS = 2.0
 """How long one look at a node may take: a held node accepts the connection and never answers."""
 NODE_READY_WITHIN = 120.0
 """Seconds for a node to boot; 5 to 15 on an idle machine, and machines are not always idle."""
+
+
+REJOINS_WITHIN = 40.0
+"""Seconds for a node that was held or cut off to find back by itself; it takes 10 where it does."""
 
 
 class Node:
@@ -83,7 +87,12 @@ class Node:
     def resume(self) -> None:
         """Let the paused node go on, and return when it is ready."""
         self.resume_if_paused()
-        self.await_ready()
+        try:
+            self.await_ready(REJOINS_WITHIN)
+        except TimedOutError:
+            # The others gave it up meanwhile, and before Khepri it may not find back by itself.
+            self._engine.kill(self.name)
+            self.start()
 
     def resume_if_paused(self) -> None:
         """Let the node go on without waiting for it."""
@@ -98,8 +107,14 @@ class Node:
         """The end of the node's log."""
         return self._engine.log(self.name, lines)
 
-    def await_ready(self) -> None:
-        """Wait until the node is ready and sees every other ready node."""
+    def await_ready(self, seconds: float = NODE_READY_WITHIN) -> None:
+        """Wait until the node is ready and sees every other ready node.
+
+        Raises
+        ------
+        TimedOutError
+            It is not, after so many seconds.
+        """
 
         def back_among_the_others() -> bool:
             nodes = self._cluster.status().nodes
@@ -108,7 +123,7 @@ class Node:
 
         wait_until(
             back_among_the_others,
-            seconds=NODE_READY_WITHIN,
+            seconds=seconds,
             what=f"{self.name} to be ready and see the others",
         )
 
@@ -226,11 +241,27 @@ class Cluster:
             retry_on=(LabsError,),
         )
         faults.mend(self.engine)
+        try:
+            wait_until(lambda: self.status().is_whole, seconds=REJOINS_WITHIN, what="the nodes to see each other")
+        except TimedOutError:
+            self._restart_the_odd_ones()
         wait_until(
             lambda: self.status().is_whole,
             seconds=NODE_READY_WITHIN,
             what="all nodes to see each other again",
         )
+
+    def _restart_the_odd_ones(self) -> None:
+        """Restart the nodes that are not of the largest group: what ends a partition that Mnesia does not end itself.
+
+        https://www.rabbitmq.com/docs/partitions#recovering
+        """
+        nodes = self.status().nodes
+        largest = max((node.sees for node in nodes), key=len)
+        for node in nodes:
+            if node.sees != largest or node.name not in largest:
+                self.engine.kill(node.name)
+                self.engine.start(node.name)
 
     def managements(self) -> list[Management]:
         """A client for each node's management API, or the one there is of an external cluster."""

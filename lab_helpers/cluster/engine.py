@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from lab_helpers.broker.management import ManagementAddress
 from lab_helpers.cluster.status import NodeState
-from lab_helpers.settings import EngineName, Settings
+from lab_helpers.settings import NODES, EngineName, Ports, Settings
 
 Report = Callable[[str], None]
 """Takes one line of progress."""
@@ -87,3 +87,32 @@ class Engine(ABC):
     @abstractmethod
     def statistics(self) -> str:
         """The URL of HAProxy's statistics page, or an empty string."""
+
+
+class LocalEngine(Engine):
+    """An engine that runs the cluster on this machine, on a block of ports of 127.0.0.1."""
+
+    def __init__(self, settings: Settings, ports: Ports) -> None:
+        super().__init__(settings)
+        self.ports = ports
+
+    @property
+    def nodes(self) -> tuple[str, ...]:
+        """The nodes' short names."""
+        return NODES
+
+    def amqp(self, node: str | None = None) -> str:
+        """The node's own port, or the front door's."""
+        return f"127.0.0.1:{self.ports.node_amqp(node) if node else self.ports.amqp}"
+
+    def management(self, node: str | None = None) -> ManagementAddress:
+        """The node's own management port, or the front door's."""
+        port = self.ports.node_management(node) if node else self.ports.management
+        return ManagementAddress(
+            f"http://127.0.0.1:{port}", self.settings.user, self.settings.password.get_secret_value()
+        )
+
+    @property
+    def statistics(self) -> str:
+        """HAProxy's statistics page."""
+        return f"http://127.0.0.1:{self.ports.statistics}/"

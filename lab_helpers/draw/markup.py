@@ -27,9 +27,10 @@ def small_markup(markup: str) -> str:
     return f'<font point-size="10">{markup}</font>'
 
 
-def box(fill: str, rows: list[str], *, rounded: bool = False, border: int = 1, padding: int = 6) -> str:
+def box(fill: str, rows: list[str], *, rounded: bool = False, border: int = 1, padding: int = 3) -> str:
     """A filled box of centred lines, in Graphviz's HTML-like labels."""
-    cells = "".join(f"<tr><td>{row}</td></tr>" for row in rows)
+    # Space on both sides, because a browser's font may be wider than the one that Graphviz measured.
+    cells = "".join(f"<tr><td>&#160;&#160;{row}&#160;&#160;</td></tr>" for row in rows)
     style = ' style="rounded"' if rounded else ""
     return (
         f'<<table bgcolor="{fill}" color="{LINE}" border="{border}" cellborder="0" cellspacing="0" '

@@ -5,12 +5,11 @@ from __future__ import annotations
 import json
 import os
 
-from lab_helpers.broker.management import ManagementAddress
 from lab_helpers.cluster.commands import run
-from lab_helpers.cluster.engine import Engine, Report
+from lab_helpers.cluster.engine import LocalEngine, Report
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError
-from lab_helpers.settings import NODES, ROOT, Ports, Settings, env_file, write_env
+from lab_helpers.settings import ROOT, env_file, write_env
 
 QUICK = 30.0
 """Seconds for a Docker command that does no work to speak of."""
@@ -25,14 +24,10 @@ STATES = {
 """Docker's word for a container's state, where it is not simply stopped."""
 
 
-class ComposeEngine(Engine):
+class ComposeEngine(LocalEngine):
     """Three containers and HAProxy, each node with a volume of its own until ``down``."""
 
     name = "compose"
-
-    def __init__(self, settings: Settings, ports: Ports) -> None:
-        super().__init__(settings)
-        self.ports = ports
 
     @staticmethod
     def missing() -> str:
@@ -48,11 +43,6 @@ class ComposeEngine(Engine):
         except LabsError:
             return "Docker runs, but `docker compose` (version 2) is not installed."
         return ""
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """The nodes' short names."""
-        return NODES
 
     def create(self, report: Report) -> None:
         """Write what ``docker-compose.yml`` reads into ``.env``, and start the containers."""
@@ -103,22 +93,6 @@ class ComposeEngine(Engine):
             return self._docker("logs", "--tail", str(lines), self._container(node))
         except LabsError:
             return ""
-
-    def amqp(self, node: str | None = None) -> str:
-        """The published AMQP port."""
-        return f"127.0.0.1:{self.ports.node_amqp(node) if node else self.ports.amqp}"
-
-    def management(self, node: str | None = None) -> ManagementAddress:
-        """The published management port."""
-        port = self.ports.node_management(node) if node else self.ports.management
-        return ManagementAddress(
-            f"http://127.0.0.1:{port}", self.settings.user, self.settings.password.get_secret_value()
-        )
-
-    @property
-    def statistics(self) -> str:
-        """HAProxy's page on its published port."""
-        return f"http://127.0.0.1:{self.ports.statistics}/"
 
     def _addresses(self) -> dict[str, str]:
         return {

@@ -11,13 +11,12 @@ import shutil
 import signal
 from pathlib import Path
 
-from lab_helpers.broker.management import ManagementAddress
 from lab_helpers.cluster.commands import run
-from lab_helpers.cluster.engine import Engine, Report
+from lab_helpers.cluster.engine import LocalEngine, Report
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError
 from lab_helpers.processes import Background, write_atomically
-from lab_helpers.settings import NODES, ROOT, Ports, Settings
+from lab_helpers.settings import ROOT, Ports, Settings
 
 CONFIGURATION = ROOT / "cluster"
 """What both engines read."""
@@ -69,14 +68,13 @@ def installed_version(programs: Path) -> str:
 QUICKER_FORMATION = "cluster_formation.discovery_retry_limit = 3\ncluster_formation.discovery_retry_interval = 200\n"
 
 
-class NativeEngine(Engine):
+class NativeEngine(LocalEngine):
     """Three Erlang VMs, their name server and HAProxy, each a background process of this user."""
 
     name = "native"
 
     def __init__(self, settings: Settings, ports: Ports) -> None:
-        super().__init__(settings)
-        self.ports = ports
+        super().__init__(settings, ports)
         self.home = settings.state_dir.resolve() / "native"
 
     @staticmethod
@@ -89,11 +87,6 @@ class NativeEngine(Engine):
             if find_program(program) is None:
                 return f"RabbitMQ is installed, but {package} ({program}) is not."
         return ""
-
-    @property
-    def nodes(self) -> tuple[str, ...]:
-        """The nodes' short names."""
-        return NODES
 
     def create(self, report: Report) -> None:
         """Write the nodes' configuration and start what does not run."""
@@ -165,22 +158,6 @@ class NativeEngine(Engine):
         except OSError:
             return printed
         return "\n".join([*printed.splitlines(), *logged][-lines:])
-
-    def amqp(self, node: str | None = None) -> str:
-        """The node's own port, or HAProxy's."""
-        return f"127.0.0.1:{self.ports.node_amqp(node) if node else self.ports.amqp}"
-
-    def management(self, node: str | None = None) -> ManagementAddress:
-        """The node's own management port, or HAProxy's."""
-        port = self.ports.node_management(node) if node else self.ports.management
-        return ManagementAddress(
-            f"http://127.0.0.1:{port}", self.settings.user, self.settings.password.get_secret_value()
-        )
-
-    @property
-    def statistics(self) -> str:
-        """HAProxy's page."""
-        return f"http://127.0.0.1:{self.ports.statistics}/"
 
     def _background(self, name: str) -> Background:
         return Background(self.home, name)
