@@ -155,7 +155,8 @@ def bring_up(cluster: Cluster, report: Report) -> None:
     report("Passing a message through the front door")
     wait_until(
         lambda: passes_a_message(cluster),
-        seconds=30,
+        # Long enough for the metadata store to elect a leader, where the last one was lost.
+        seconds=90,
         what="the front door to pass a message",
         retry_on=(AMQPError, BrokerUnreachableError),
     )
