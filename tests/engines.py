@@ -34,10 +34,10 @@ PORT_BASES = {"compose": 6672, "native": 8672}
 """Each engine's own block, so that two that start at the same moment do not choose the same one."""
 
 
-def environment(engine: str, folder: Path, *, own_ports: bool = True) -> dict[str, str]:
+def environment(engine: str, folder: Path, *, own_ports: bool = True) -> dict[str, str | None]:
     """The settings of a cluster that lives in this folder, on the engine's own ports or on the first free ones."""
-    ports = {"LABS_PORT_BASE": str(PORT_BASES[engine])} if own_ports else {}
-    return ports | {
+    return {
+        "LABS_PORT_BASE": str(PORT_BASES[engine]) if own_ports else None,
         "LABS_ENGINE": engine,
         "LABS_STATE_DIR": str(folder / "state"),
         "LABS_ENV_FILE": str(folder / "env"),
@@ -47,15 +47,20 @@ def environment(engine: str, folder: Path, *, own_ports: bool = True) -> dict[st
 
 
 @contextmanager
-def settings_of(values: Mapping[str, str]) -> Iterator[None]:
-    """Make these settings hold for a while, here and in what is started meanwhile."""
+def settings_of(values: Mapping[str, str | None]) -> Iterator[None]:
+    """Make these settings hold for a while, here and in what is started meanwhile; None stands for an unset one."""
     before = {name: os.environ.get(name) for name in values}
-    os.environ.update(values)
+    put(values)
     try:
         yield
     finally:
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
+        put(before)
+
+
+def put(values: Mapping[str, str | None]) -> None:
+    """Set these environment variables, or unset them."""
+    for name, value in values.items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
