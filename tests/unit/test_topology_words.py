@@ -64,7 +64,9 @@ def drawn(picture: Picture, kind: str) -> list[ElementTree.Element]:
 
 
 def texts(picture: Picture) -> list[str]:
-    return [text.text or "" for text in drawing(picture).iter(f"{SVG}text")]
+    # Without the no-break spaces beside the words, which Graphviz may also draw as texts of their own.
+    words = [(text.text or "").replace("\xa0", " ").strip() for text in drawing(picture).iter(f"{SVG}text")]
+    return [word for word in words if word]
 
 
 # --- Words
