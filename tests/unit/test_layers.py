@@ -19,6 +19,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("processes",),
     ("broker",),
     ("cluster",),
+    ("record",),
     ("draw",),
     ("exercises",),
     ("notebook",),
@@ -31,7 +32,12 @@ LAYERS: tuple[tuple[str, ...], ...] = (
 LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 # draw/ takes plain dataclasses, and these are where they live.
-DATA_FOR_PICTURES = {"lab_helpers.broker.topology", "lab_helpers.cluster.status"}
+DATA_FOR_PICTURES = {
+    "lab_helpers.broker.topology",
+    "lab_helpers.cluster.status",
+    "lab_helpers.record.events",
+    "lab_helpers.record.story",
+}
 
 
 def imported(module: str, is_package: bool, source: str) -> Iterator[tuple[int, str]]:
