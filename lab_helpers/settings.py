@@ -62,6 +62,11 @@ class Ports:
         """The name server of the native engine's Erlang nodes."""
         return self.base + 20_000
 
+    @property
+    def claim(self) -> int:
+        """Held while a cluster comes up in this block, so that no other takes the block meanwhile."""
+        return self.base + 9
+
     def node_amqp(self, node: str) -> int:
         """One node's own AMQP port."""
         return self.amqp + NODES.index(node) + 1

@@ -71,9 +71,11 @@ def remove(management: Management, vhost: str) -> None:
 
 
 def answers(node: Management) -> bool:
-    """Whether this management API can be reached at all."""
+    """Whether this management API can be reached at all, also where it refuses the login."""
     try:
         node.get("/whoami")
+    except RefusedError:
+        pass
     except BrokerUnreachableError:
         return False
     return True

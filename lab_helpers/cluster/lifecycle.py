@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 
 import filelock
 import pika
@@ -13,6 +13,7 @@ from pika.exceptions import AMQPError
 
 from lab_helpers.broker import amqp
 from lab_helpers.broker.management import Management, RefusedError
+from lab_helpers.broker.vhost import answers
 from lab_helpers.broker.waiting import LONGEST_PAUSE, wait_until
 from lab_helpers.cluster import ports
 from lab_helpers.cluster.choice import choose_engine, make_engine
@@ -28,8 +29,8 @@ READY_WITHIN = 240.0
 """Seconds for the whole cluster; about 10 on 4.3 and 25 on 3.10 with two idle cores."""
 APART_FOR = 45.0
 """Seconds after which ready nodes that still do not see each other count as separate clusters."""
-BOOTING_PAUSE = 0.8
-"""Seconds between two looks as long as no node is ready."""
+LOOK_AT_LEAST = 3.0
+"""Seconds after which all of the cluster is looked at, also where no node gave a sign: one may have died."""
 RESTARTS = 3
 """How often a node that dies while the cluster comes up is started again."""
 LEAST_DISK = 500_000_000
@@ -91,31 +92,33 @@ def up(wanted: EngineName | None = None, report: Report = lambda line: None) -> 
             )
         name, why = (known.engine, "as before") if known else choose_engine(settings, wanted)
         report(f"Engine: {name} ({why})")
-        block, moved = ports_for(name, known, settings)
-        if moved:
-            report(moved)
-        cluster = Cluster(make_engine(name, settings, block))
-        if name != "external":
-            remember(settings, name, block.base)
-        try:
-            bring_up(cluster, report)
-        except BaseException:
-            # A cluster that stood before is left for another try; a first start, also when it is
-            # interrupted, leaves nothing behind.
-            if known is None:
-                report("Ending what was started")
-                take_down(cluster, settings)
-            raise
+        with ports_for(name, known, settings) as (block, moved):
+            if moved:
+                report(moved)
+            cluster = Cluster(make_engine(name, settings, block))
+            if name != "external":
+                remember(settings, name, block.base)
+            try:
+                bring_up(cluster, report)
+            except BaseException:
+                # A cluster that stood before is left for another try; a first start, also when it is
+                # interrupted, leaves nothing behind.
+                if known is None:
+                    report("Ending what was started")
+                    take_down(cluster, settings)
+                raise
     return cluster
 
 
-def ports_for(name: EngineName, known: Remembered | None, settings: Settings) -> tuple[Ports, str]:
-    """The block of ports, and a sentence where it is not the usual one; see :func:`ports.choose`."""
+def ports_for(
+    name: EngineName, known: Remembered | None, settings: Settings
+) -> AbstractContextManager[tuple[Ports, str]]:
+    """The block of ports, and a sentence where it is not the usual one; see :func:`ports.chosen`."""
     if known is not None:
-        return Ports(known.port_base), ""
+        return nullcontext((Ports(known.port_base), ""))
     if name == "external":
-        return Ports(), ""
-    return ports.choose(settings.port_base, internal=name == "native")
+        return nullcontext((Ports(), ""))
+    return ports.chosen(settings.port_base, internal=name == "native")
 
 
 @contextmanager
@@ -215,8 +218,22 @@ def await_whole(cluster: Cluster, report: Report) -> None:
             raise not_ready(cluster, late, f"did not become ready within {READY_WITHIN:.0f} s")
         else:
             apart_since = None
-        # Looking costs processor time, which the nodes need while they boot.
-        time.sleep(LONGEST_PAUSE if ready else BOOTING_PAUSE)
+        time.sleep(LONGEST_PAUSE)
+        await_sign(cluster, [name for name in cluster.engine.nodes if name not in ready])
+
+
+def await_sign(cluster: Cluster, booting: Sequence[str]) -> None:
+    """Return when one of the booting nodes answers, after :data:`LOOK_AT_LEAST`, or at once if none boots.
+
+    To ask Docker for the state of three containers costs more processor time than this, and the nodes need it.
+    """
+    deadline = time.monotonic() + LOOK_AT_LEAST
+    with ExitStack() as stack:
+        nodes = [
+            stack.enter_context(Management(cluster.engine.management(name), timeout=LOOK_SECONDS)) for name in booting
+        ]
+        while nodes and not any(answers(node) for node in nodes) and time.monotonic() < deadline:
+            time.sleep(LONGEST_PAUSE)
 
 
 def not_ready(cluster: Cluster, name: str, what: str) -> LabsError:

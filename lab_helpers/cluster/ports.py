@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import psutil
 
@@ -14,17 +15,26 @@ BLOCKS = 20
 """How many blocks to try; a machine with more clusters than that has another problem."""
 
 
+def listening(port: int) -> socket.socket | None:
+    """A socket that listens on 127.0.0.1 and this port, or None where another one does."""
+    server = socket.socket()
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        server.bind(("127.0.0.1", port))
+        # Linux lets two sockets bind with SO_REUSEADDR; listening is what only one can do.
+        server.listen(1)
+    except OSError:
+        server.close()
+        return None
+    return server
+
+
 def is_free(port: int) -> bool:
     """Whether a server could listen on 127.0.0.1 and this port now."""
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-            # Linux lets two sockets bind with SO_REUSEADDR; listening is what only one can do.
-            probe.listen(1)
-        except OSError:
-            return False
-    return True
+    server = listening(port)
+    if server is not None:
+        server.close()
+    return server is not None
 
 
 def holder(port: int) -> str:
@@ -49,8 +59,12 @@ def taken(ports: Iterable[int]) -> list[int]:
     return [port for port in ports if not is_free(port)]
 
 
-def choose(fixed: int | None, *, internal: bool) -> tuple[Ports, str]:
-    """Choose the block of ports: the fixed one, else the first free one from the usual on.
+@contextmanager
+def chosen(fixed: int | None, *, internal: bool) -> Iterator[tuple[Ports, str]]:
+    """Choose the block of ports and claim it meanwhile: the fixed one, else the first free one from the usual on.
+
+    Its ports open only after some seconds; until then another `labs up`, of another checkout, must not choose it
+    too. The claim is a socket, so it ends with this process, however that ends.
 
     Parameters
     ----------
@@ -59,8 +73,8 @@ def choose(fixed: int | None, *, internal: bool) -> tuple[Ports, str]:
     internal
         Whether the nodes' own ports are needed too (the native engine), or only the published ones.
 
-    Returns
-    -------
+    Yields
+    ------
     tuple
         The ports, and a sentence about why they are not the usual ones (empty if they are).
 
@@ -73,15 +87,14 @@ def choose(fixed: int | None, *, internal: bool) -> tuple[Ports, str]:
     for number in range(BLOCKS):
         ports = Ports((fixed or Ports().base) + number * Ports.STEP)
         wanted = [*ports.published().values(), *(ports.internal().values() if internal else ())]
-        in_use = taken(wanted)
-        if not in_use:
-            if not first_taken:
-                return ports, ""
-            return ports, (
-                f"Port {first_taken} is taken by {holder(first_taken)}: "
-                f"the cluster uses the next free block, with its front door on {ports.amqp}."
-            )
-        first_taken = first_taken or in_use[0]
+        claim = listening(ports.claim)
+        if claim is not None:
+            with claim:
+                in_use = taken(wanted)
+                if not in_use:
+                    yield ports, moved(first_taken, ports) if first_taken else ""
+                    return
+        first_taken = first_taken or (in_use[0] if claim else ports.claim)
         if fixed is not None:
             break
     raise LabsError(
@@ -90,4 +103,12 @@ def choose(fixed: int | None, *, internal: bool) -> tuple[Ports, str]:
         + (" because LABS_PORT_BASE fixes the block." if fixed is not None else ", and no other block is free."),
         remedy="End that program, or set LABS_PORT_BASE to another number, for example "
         f"{Ports().base + 1000 if fixed != Ports().base + 1000 else Ports().base + 2000}.",
+    )
+
+
+def moved(first_taken: int, ports: Ports) -> str:
+    """Why the cluster is not on the usual ports."""
+    return (
+        f"Port {first_taken} is taken by {holder(first_taken)}: "
+        f"the cluster uses the next free block, with its front door on {ports.amqp}."
     )

@@ -10,9 +10,9 @@ from lab_helpers.cluster import Cluster, lifecycle
 from tests import engines
 
 
-@pytest.fixture(scope="session", params=engines.tested())
+@pytest.fixture(scope="session", params=engines.each())
 def engine_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
-    """A cluster for these tests, from each engine in turn: pytest runs all tests of one before those of the other."""
+    """A cluster for these tests, from each engine: two processes of xdist test the two side by side."""
     folder = tmp_path_factory.mktemp(request.param)
     with engines.settings_of(engines.environment(request.param, folder)):
         try:

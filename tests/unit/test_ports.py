@@ -11,11 +11,17 @@ from contextlib import ExitStack
 import psutil
 import pytest
 
-from lab_helpers.cluster.ports import choose, holder, is_free, taken
+from lab_helpers.cluster.ports import chosen, holder, is_free, taken
 from lab_helpers.errors import LabsError
 from lab_helpers.settings import Ports
 
 Listen = Callable[..., int]
+
+
+def choose(fixed: int | None, *, internal: bool) -> tuple[Ports, str]:
+    """What is chosen; the claim is given up at once."""
+    with chosen(fixed, internal=internal) as choice:
+        return choice
 
 
 @pytest.fixture
@@ -130,3 +136,17 @@ def test_a_port_is_free_again_while_old_connections_linger(base: int) -> None:
             # The side that closes first waits in TIME_WAIT, and that is the server's.
             accepted.close()
     assert is_free(base)
+
+
+def test_a_block_in_which_another_cluster_comes_up_is_left_to_it(usual: Ports) -> None:
+    with chosen(None, internal=True) as (first, _), chosen(None, internal=True) as (second, sentence):
+        assert (first, second) == (usual, Ports(usual.base + Ports.STEP))
+        assert f"Port {usual.claim} is taken by " in sentence
+    assert choose(None, internal=True) == (usual, "")
+
+
+def test_no_port_of_a_block_is_used_twice() -> None:
+    ports = [*Ports().published().values(), *Ports().internal().values(), Ports().claim]
+    following = Ports(Ports().base + Ports.STEP)
+    ports += [*following.published().values(), *following.internal().values(), following.claim]
+    assert len(ports) == len(set(ports))

@@ -129,8 +129,7 @@ class ComposeEngine(LocalEngine):
 
     def _images_present(self) -> bool:
         try:
-            for image in self._compose("config", "--images").split():
-                self._docker("image", "inspect", "--format", "{{.Id}}", image)
+            self._docker("image", "inspect", "--format", "{{.Id}}", *self._compose("config", "--images").split())
         except LabsError:
             return False
         return True
