@@ -1,10 +1,12 @@
-"""What mkdocs.yml cannot say by itself: the labs in the navigation are the pages that exist."""
+"""What mkdocs.yml cannot say by itself: which labs are in the navigation, and where the flow player is."""
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
 
 
 def on_config(config: MkDocsConfig) -> MkDocsConfig:
@@ -15,3 +17,11 @@ def on_config(config: MkDocsConfig) -> MkDocsConfig:
         if isinstance(entry, dict) and "Labs" in entry:
             entry["Labs"] = pages
     return config
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Put the flow player, the same module that JupyterLab gets, beside the script that loads it."""
+    package = find_spec("lab_helpers")
+    folder = Path((package.submodule_search_locations or [""])[0]) if package else Path()
+    files.append(File.generated(config, "javascripts/flow.js", abs_src_path=str(folder / "draw" / "flow.js")))
+    return files

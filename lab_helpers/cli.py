@@ -97,8 +97,13 @@ def down() -> None:
 
 
 @app.command()
-def status() -> None:
+def status(
+    progress: Annotated[bool, typer.Option("--progress", help="Show how far you are in the course instead.")] = False,
+) -> None:
     """Show the cluster, its nodes and where to find what."""
+    if progress:
+        show_progress()
+        return
     found = lifecycle.status()
     if found is None:
         console.print(as_typed("No cluster is running. `labs up` starts it."))
@@ -173,6 +178,19 @@ def show_card(found: ClusterStatus, link: str) -> None:
     for name, text in card_rows(found, link):
         console.print(f"  [dim]{name:<11}[/dim] {text}", highlight=False, soft_wrap=True)
     console.print()
+
+
+def show_progress() -> None:
+    """Print the course as a small map; needs no cluster."""
+    from lab_helpers.exercises.course import course  # takes a moment, which the other commands need not wait
+    from lab_helpers.exercises.progress import Progress
+
+    settings = load_settings()
+    labs = course(ROOT, Progress(settings.progress_file or settings.state_dir / "progress.json"))
+    table = Table(show_header=False, box=None, padding=(0, 1))
+    for lab in labs:
+        table.add_row(escape(lab.name), lab.words)
+    console.print(table)
 
 
 def card_rows(found: ClusterStatus, link: str) -> Iterator[tuple[str, str]]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import re
+import time
+import weakref
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from types import EllipsisType
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from IPython.display import display
 
@@ -15,17 +17,21 @@ from lab_helpers.broker import vhost, waiting
 from lab_helpers.broker.amqp import queue_depths
 from lab_helpers.broker.features import FEATURES
 from lab_helpers.cluster import Cluster, lifecycle
-from lab_helpers.draw.card import Card
+from lab_helpers.draw.card import Card, CodeCard
 from lab_helpers.draw.cluster import cluster_picture
 from lab_helpers.draw.picture import Picture
 from lab_helpers.draw.topology import topology_picture
 from lab_helpers.errors import LabsError
-from lab_helpers.exercises import Bench, Exercise, Outcome, load
+from lab_helpers.exercises import Bench, Exercise, Outcome, Verdict, events, load
+from lab_helpers.exercises.course import course, passed
 from lab_helpers.exercises.judge import judge
-from lab_helpers.exercises.model import Verdict
 from lab_helpers.exercises.progress import Progress
 from lab_helpers.exercises.solutions import solution
 from lab_helpers.notebook import explain_errors
+from lab_helpers.record.recorder import Recorder
+from lab_helpers.record.story import Story
+from lab_helpers.record.tap import Tap
+from lab_helpers.recording import Recording, recording
 from lab_helpers.settings import ROOT, load_settings
 
 T = TypeVar("T")
@@ -40,6 +46,12 @@ TONES = {
     Outcome.ERROR: "trouble",
     Outcome.ENVIRONMENT: "trouble",
 }
+
+OWN_NODES = {
+    "break-nodes": "stops or breaks nodes",
+    "node-commands": "runs `rabbitmqctl` on a node",
+}
+"""What only a cluster of our own lets a lab do, by the name that :meth:`Lab.needs` takes."""
 
 
 class Lab:
@@ -74,10 +86,17 @@ class Lab:
         """The lab's virtual host; its user has the same name."""
         self._nodes = self.cluster.managements()
         self._password = vhost.make_afresh(self._nodes, self.vhost)
+        self._tap = Tap(self.cluster.engine.amqp()) if self.cluster.engine.amqp_scheme == "amqp" else None
+        if self._tap is not None:
+            # The notebook may make this lab again: the tap of the old one ends with it.
+            weakref.finalize(self, self._tap.close)
+        self._recorder = Recorder(self._tap, self._nodes, self.vhost, self._own_url) if self._tap else None
         self._exercises = load(ROOT, slug)
         self._progress = Progress(settings.progress_file or settings.state_dir / "progress.json")
         self._hints = dict.fromkeys(self._exercises, 0)
         self._predictions: dict[str, str] = {}
+        self._stories: dict[str, Story] = {}
+        """What was recorded for an exercise, by its name: an older story does not count for it."""
         self._cells = explain_errors()
         self._version = self._nodes[0].version()
         display(
@@ -95,8 +114,53 @@ class Lab:
 
     @property
     def url(self) -> str:
-        """The AMQP URL of the lab's virtual host, through the front door: for ``pika.URLParameters(lab.url)``."""
-        return self.cluster.amqp_url(self.vhost, self.vhost, self._password)
+        """The AMQP URL of the lab's virtual host, for ``pika.URLParameters(lab.url)``.
+
+        It leads through the tap, which passes everything on and keeps it while :meth:`record` asks for it, and
+        through the front door to a node.
+        """
+        through = self._tap.address if self._tap else None
+        return self.cluster.amqp_url(self.vhost, self.vhost, self._password, through)
+
+    def another_vhost(self, name: str) -> str:
+        """Make one more virtual host, afresh, and return its AMQP URL.
+
+        Parameters
+        ----------
+        name
+            Short; the virtual host's own name has the lab's before it: "02_amqp_frame_by_frame.annex".
+        """
+        full = f"{self.vhost}.{name}"
+        password = vhost.make_afresh(self._nodes, full)
+        return self.cluster.amqp_url(full, full, password, self._tap.address if self._tap else None)
+
+    def record(self, exercise: str = "") -> AbstractContextManager[Recording]:
+        """Record what clients and broker say to each other in a ``with`` block.
+
+        Parameters
+        ----------
+        exercise
+            The exercise that this is an answer to, if any: its check then reads the story.
+
+        Raises
+        ------
+        LabsError
+            Another recording runs; or the connection is encrypted, so that there is nothing to read.
+        """
+        if exercise:
+            self._exercise(exercise)
+            self._stories.pop(exercise, None)
+        if self._recorder is None:
+            raise LabsError(
+                "Nothing can be recorded: this cluster's AMQP URL begins with amqps, and what passes is encrypted.",
+                remedy="Use a cluster with a plain AMQP listener, for example `labs up` on your own machine.",
+            )
+
+        def finished(story: Story) -> None:
+            if exercise:
+                self._stories[exercise] = story
+
+        return recording(self._recorder, finished)
 
     @property
     def version(self) -> str:
@@ -115,7 +179,7 @@ class Lab:
         default_exchange
             Whether to draw the default exchange and its implicit bindings too.
         """
-        snapshot = broker_topology.snapshot(self._nodes, self.vhost, queue_depths(lambda: self.url))
+        snapshot = broker_topology.snapshot(self._nodes, self.vhost, queue_depths(self._own_url))
         return topology_picture(snapshot.declared(default_exchange=default_exchange))
 
     def wait_until(self, condition: Callable[[], T], seconds: float = 10.0) -> T:
@@ -136,7 +200,7 @@ class Lab:
         LabsError
             There is no such queue.
         """
-        known = queue_depths(lambda: self.url)([queue])
+        known = queue_depths(self._own_url)([queue])
         if queue not in known:
             raise LabsError(
                 f"The queue {queue!r} cannot be asked: it is not in this lab's virtual host, or its node is down.",
@@ -150,26 +214,28 @@ class Lab:
         Parameters
         ----------
         feature
-            A name of :data:`lab_helpers.broker.features.FEATURES`, or "break-nodes".
+            A name of :data:`lab_helpers.broker.features.FEATURES` or of :data:`OWN_NODES`.
 
         Raises
         ------
         LabsError
             There is no feature of that name.
         """
-        if feature == "break-nodes":
+        if feature in OWN_NODES:
             if not self.cluster.is_ours:
                 display(
                     Card(
                         "note",
                         "Not on this cluster",
-                        "This part stops or breaks nodes, and the cluster is somebody else's. Read on; to see it live, "
+                        f"This part {OWN_NODES[feature]}, and the cluster is somebody else's. Read on; to see it live, "
                         "run `labs up` on your own machine.",
                     )
                 )
             return self.cluster.is_ours
         if feature not in FEATURES:
-            raise LabsError(f"No feature is called {feature!r}.", remedy=f"There are: {', '.join(sorted(FEATURES))}.")
+            raise LabsError(
+                f"No feature is called {feature!r}.", remedy=f"There are: {', '.join(sorted([*FEATURES, *OWN_NODES]))}."
+            )
         wanted = FEATURES[feature]
         present = wanted.is_in(self._version)
         if not present:
@@ -229,18 +295,18 @@ class Lab:
     def check(self, exercise: str) -> None:
         """Judge an exercise by the state of the broker now, and say what was seen."""
         wanted = self._exercise(exercise)
-        verdict = judge(wanted, Bench(self.cluster, self._nodes, self.vhost))
-        error = self._cells.error
-        if error is not None and verdict.outcome in (Outcome.INCORRECT, Outcome.NOT_ATTEMPTED):
-            verdict = Verdict(
-                Outcome.ERROR,
-                f"The cell before this one ended with {type(error).__name__}: {error}. Mend that first. "
-                f"The broker's state now: {verdict.message}",
-            )
-        self._progress.record_check(self.slug, exercise, verdict.outcome)
+        began = time.monotonic()
+        verdict = judge(wanted, Bench(self.cluster, self._nodes, self.vhost, self._stories.get(exercise)))
+        seconds = time.monotonic() - began
+        failure = self._cells.failure
+        if failure is not None and verdict.outcome in (Outcome.INCORRECT, Outcome.NOT_ATTEMPTED):
+            verdict = Verdict(Outcome.ERROR, f"{failure}. Mend that first. The broker's state now: {verdict.message}")
+        attempt = self._progress.record_check(self.slug, exercise, verdict.outcome)
         data = {VERDICT: {"exercise": exercise, "outcome": str(verdict.outcome), "message": verdict.message}}
         label = {Outcome.ERROR: "Your code raised", Outcome.ENVIRONMENT: "Cluster"}.get(verdict.outcome, "")
-        display(Card(TONES[verdict.outcome], exercise, verdict.message, data, label))
+        rows = [row for row in (("Expected", verdict.expected), ("Seen", verdict.seen)) if verdict.expected]
+        display(Card(TONES[verdict.outcome], exercise, verdict.message, data, label, rows, verdict.look))
+        events.publish(events.Checked(self.slug, exercise, verdict.outcome, attempt, seconds))
 
     def hint(self, exercise: str) -> None:
         """Give the next hint, which tells more than the one before."""
@@ -251,10 +317,9 @@ class Lab:
         display(Card("note", exercise, hints[number], label=f"Hint {number + 1} of {len(hints)}"))
 
     def solution(self, exercise: str, *, reveal: bool = False) -> None:
-        """Show the solution, after the hints or at once with ``reveal=True``."""
-        hints = self._exercise(exercise).hints
-        if self._hints[exercise] < len(hints) and not reveal:
-            left = len(hints) - self._hints[exercise]
+        """Show the solution, after the hints or at once with ``reveal=True``; the progress says that it was shown."""
+        left = len(self._exercise(exercise).hints) - self._hints_given(exercise)
+        if left > 0 and not reveal:
             display(
                 Card(
                     "note",
@@ -266,16 +331,21 @@ class Lab:
             )
             return
         self._progress.record_shown(self.slug, exercise)
-        display(CodeCard(exercise, solution(ROOT, self.slug, exercise)))
+        code = solution(ROOT, self.slug, exercise)
+        display(CodeCard("One solution", exercise, code, "Your progress says that the solution was shown."))
 
     def progress(self) -> None:
         """Show which of this lab's exercises are done."""
         known = self._progress.of(self.slug)
-        done = [name for name in self._exercises if known.get(name, {}).get("outcome") == Outcome.PASSED]
+        done = passed(known, self._exercises)
         left = [name for name in self._exercises if name not in done]
         body = "; ".join(
             f"{title}: {', '.join(f'`{name}`' for name in names)}"
-            for title, names in (("done", done), ("open", left))
+            for title, names in (
+                ("done", done),
+                ("open", left),
+                ("solution shown", [name for name in self._exercises if known.get(name, {}).get("shown")]),
+            )
             if names
         )
         display(
@@ -287,26 +357,25 @@ class Lab:
             )
         )
 
+    def course_progress(self) -> None:
+        """Show the whole course as a small map: which labs are done, which are begun, which comes next."""
+        labs = course(ROOT, self._progress)
+        done = sum(lab.passed == lab.exercises for lab in labs)
+        rows = [(lab.name, lab.words) for lab in labs]
+        display(Card("note", f"{done} of {len(labs)} labs", "", label="Course", rows=rows))
+
+    def _own_url(self) -> str:
+        """The URL by which this object looks at the broker itself: past the tap, so that no story tells of it."""
+        return self.cluster.amqp_url(self.vhost, self.vhost, self._password)
+
+    def _hints_given(self, exercise: str) -> int:
+        """How many hints the learner has had, in this kernel or an earlier one."""
+        recorded = self._progress.of(self.slug).get(exercise, {}).get("hints", 0)
+        return max(self._hints[exercise], recorded if isinstance(recorded, int) else 0)
+
     def _exercise(self, name: str) -> Exercise:
         if name not in self._exercises:
             raise LabsError(
                 f"This lab has no exercise {name!r}.", remedy=f"Its exercises: {', '.join(self._exercises)}."
             )
         return self._exercises[name]
-
-
-class CodeCard:
-    """A solution, shown as code."""
-
-    def __init__(self, exercise: str, code: str) -> None:
-        self.text = f"[SOLUTION] {exercise}:\n{code}"
-        self._code = code
-
-    def __repr__(self) -> str:
-        return self.text
-
-    def _repr_mimebundle_(self, **_: object) -> dict[str, Any]:
-        return {
-            "text/html": f"<p><b>One solution</b></p><pre><code>{html.escape(self._code)}</code></pre>",
-            "text/plain": self.text,
-        }

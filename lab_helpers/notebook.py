@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import linecache
+import traceback as tracebacks
+from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
@@ -39,15 +42,60 @@ EXPLANATIONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
 """The errors that a learner meets by running cells in another order or on a broken cluster, likeliest first."""
 
 
-class CellWatch:
-    """Remembers how the cell before this one ended."""
+@dataclass(frozen=True)
+class Failure:
+    """How a cell failed, and the line of it that did."""
 
-    def __init__(self) -> None:
-        self.error: BaseException | None = None
+    error: BaseException
+    line: int
+    """The line's number in its cell, from 1; 0 where none is known."""
+    text: str
+    """What stands there."""
+
+    def __str__(self) -> str:
+        message = "".join(tracebacks.format_exception_only(self.error)[-1:]).strip()
+        if not self.line:
+            return f"The cell before this one ended with {message}"
+        # A backtick would end what the card shows as code.
+        text = self.text.replace("`", "'")
+        where = f", `{text}`," if text else ""
+        return f"Line {self.line} of the cell before this one{where} raised {message}"
+
+
+class CellWatch:
+    """Remembers how the cell before this one ended.
+
+    Parameters
+    ----------
+    namespace
+        The notebook's own global variables: code that runs in it stands in a cell, all other code in a library.
+    """
+
+    def __init__(self, namespace: dict[str, Any] | None = None) -> None:
+        self.failure: Failure | None = None
+        self._namespace = namespace
+
+    @property
+    def error(self) -> BaseException | None:
+        """What the cell raised, if anything."""
+        return self.failure.error if self.failure else None
 
     def after_cell(self, result: Any) -> None:
         """Called by IPython after each cell."""
-        self.error = result.error_in_exec or result.error_before_exec
+        error = result.error_in_exec or result.error_before_exec
+        # IPython drops empty lines at a cell's beginning before it counts.
+        code = result.info.raw_cell
+        dropped = code[: len(code) - len(code.lstrip())].count("\n")
+        self.failure = None if error is None else self._failure(error, dropped)
+
+    def _failure(self, error: BaseException, dropped: int) -> Failure:
+        if isinstance(error, SyntaxError):
+            return Failure(error, (error.lineno or 0) + dropped, (error.text or "").strip())
+        # The first frame of the notebook's: the line of this cell, even where it calls a function of another one.
+        for frame, number in tracebacks.walk_tb(error.__traceback__):
+            if frame.f_globals is self._namespace:
+                return Failure(error, number + dropped, linecache.getline(frame.f_code.co_filename, number).strip())
+        return Failure(error, 0, "")
 
 
 def explanation(error: BaseException) -> str:
@@ -65,10 +113,10 @@ def explain_errors() -> CellWatch:
 
     Outside a notebook nothing is changed.
     """
-    watch = CellWatch()
     shell = get_ipython()
     if shell is None:
-        return watch
+        return CellWatch()
+    watch = CellWatch(shell.user_global_ns)
 
     def show(
         shell: Any,

@@ -14,6 +14,8 @@ DEFAULT_EXCHANGE = ""
 """The exchange without a name; every queue is bound to it by its own name."""
 PREDECLARED = "amq."
 """What the names of a virtual host's predeclared exchanges begin with."""
+FIREHOSE_QUEUE = "labs.firehose"
+"""What the names of the queues begin with that recordings make for themselves."""
 AGREE_WITHIN = 2.0
 """Seconds for the nodes to show the same metadata; with Khepri a follower's view may lag a little."""
 
@@ -91,9 +93,11 @@ class Topology:
         """This snapshot without what every virtual host has from the start.
 
         The predeclared ``amq.*`` exchanges stay where something is bound to them; the default
-        exchange, with its implicit bindings, only if ``default_exchange`` is true.
+        exchange, with its implicit bindings, only if ``default_exchange`` is true. The queue of a
+        recording that runs is left out.
         """
-        bound = {b.source for b in self.bindings} | {b.destination for b in self.bindings if b.to_exchange}
+        bindings = [b for b in self.bindings if not b.destination.startswith(FIREHOSE_QUEUE)]
+        bound = {b.source for b in bindings} | {b.destination for b in bindings if b.to_exchange}
 
         def shown(name: str) -> bool:
             if name == DEFAULT_EXCHANGE:
@@ -103,7 +107,8 @@ class Topology:
         return replace(
             self,
             exchanges=tuple(exchange for exchange in self.exchanges if shown(exchange.name)),
-            bindings=tuple(binding for binding in self.bindings if shown(binding.source)),
+            queues=tuple(queue for queue in self.queues if not queue.name.startswith(FIREHOSE_QUEUE)),
+            bindings=tuple(binding for binding in bindings if shown(binding.source)),
         )
 
 

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from nbconvert import MarkdownExporter
 from nbformat import NotebookNode
@@ -22,6 +23,7 @@ from traitlets.config import Config
 from lab_helpers.build.notebooks import student
 from lab_helpers.build.prose import prose
 from lab_helpers.build.source import LabSource
+from lab_helpers.draw.flow import FLOW
 from lab_helpers.errors import LabsError
 
 SVG = "image/svg+xml"
@@ -96,6 +98,15 @@ def alt_text(text: str) -> str:
     return words.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;").replace('"', "&quot;")
 
 
+def script_json(data: Any) -> str:
+    """JSON on one line that may stand in a script element: nothing in it can end the element or begin another.
+
+    https://html.spec.whatwg.org/multipage/scripting.html#restrictions-for-contents-of-script-elements
+    """
+    text = json.dumps(data, ensure_ascii=True, separators=(",", ":"), sort_keys=True)
+    return text.replace("<", r"\u003c").replace(">", r"\u003e").replace("&", r"\u0026")
+
+
 @cache
 def _exporter() -> MarkdownExporter:
     # A picture comes before the HTML of the same output: it needs no scripts, and has alt text.
@@ -120,6 +131,8 @@ def _take_pictures(cell: NotebookNode, source: LabSource) -> dict[str, str]:
             )
         name = f"{cell.id}-{len(taken) + 1}.svg" if taken else f"{cell.id}.svg"
         output.metadata["picture"] = f"{source.slug}/{name}"
+        if FLOW in output.data:
+            output.metadata["flow"] = script_json(output.data[FLOW])
         taken[name] = output.data[SVG].rstrip("\n") + "\n"
     return taken
 

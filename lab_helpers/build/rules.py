@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from collections.abc import Mapping
 
 from lab_helpers.build.notebooks import cuts
 from lab_helpers.build.source import LabSource
 from lab_helpers.exercises import Exercise
+
+PARTS = ("lab.py", "exercises.py")
+"""What a lab's folder holds."""
 
 _CHECK = re.compile(r"""\.check\(\s*["']([^"']+)["']""")
 
@@ -47,6 +51,10 @@ def static_findings(source: LabSource, exercises: Mapping[str, Exercise]) -> lis
                 if name is None
                 else f"{lab}: the cell of exercise {name!r} has no solution; add the block that solves it."
             )
+        if text.has_solution and name is not None and same_code(text.stub, text.solution):
+            found.append(
+                f"{lab}: the stub of exercise {name!r} does what its solution does; leave that to the learner."
+            )
         if cell.cell_type == "code":
             for checked in _CHECK.findall(cell.source):
                 checks_of.setdefault(checked, []).append(position)
@@ -63,6 +71,31 @@ def static_findings(source: LabSource, exercises: Mapping[str, Exercise]) -> lis
             found.append(f'{lab}: the exercise {name!r} is not checked; add lab.check("{name}") below its cell.')
         if len(exercise.hints) < 2:
             found.append(f"{entries}: {name!r} has {len(exercise.hints)} hints; give it two or more.")
-        if not exercise.wrong:
-            found.append(f"{entries}: {name!r} has no wrong answer; add one that must be refused.")
-    return found
+        if len(exercise.wrong) < 2:
+            found.append(
+                f"{entries}: {name!r} has {len(exercise.wrong)} wrong answers; give it two that must be refused."
+            )
+        found += [
+            f"{entries}: {name!r}, wrong answer {answer.name!r}: say words of the message that it must get."
+            for answer in exercise.wrong
+            if not answer.message.strip()
+        ]
+    return found + strays(source)
+
+
+def same_code(stub: str, solution: str) -> bool:
+    """Whether two cells are the same program, whatever their comments and line breaks."""
+    try:
+        return ast.dump(ast.parse(stub)) == ast.dump(ast.parse(solution))
+    except SyntaxError:
+        return False
+
+
+def strays(source: LabSource) -> list[str]:
+    """Name the files in a lab's folder that no lab has."""
+    folder = source.root / "labs" / "src" / source.slug
+    return [
+        f"labs/src/{source.slug}/{path.name} is not part of a lab; delete it, or move it elsewhere."
+        for path in sorted(folder.iterdir())
+        if path.name not in PARTS and path.name != "__pycache__"
+    ]

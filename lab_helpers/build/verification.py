@@ -65,7 +65,7 @@ def verify(source: LabSource, cwd: Path) -> list[Finding]:
         return [
             *_expect(student(source), "as shipped", Outcome.NOT_ATTEMPTED, exercises, cwd),
             *_expect(solution(source), "solved", Outcome.PASSED, exercises, cwd),
-            *_wrong_answers(source, exercises, cwd),
+            *_from_the_start(source, exercises, cwd),
         ]
     finally:
         _clean_up(source)
@@ -103,31 +103,43 @@ def _expect(
     ]
 
 
-def _wrong_answers(source: LabSource, exercises: Mapping[str, Exercise], cwd: Path) -> list[Finding]:
-    """Run all wrong answers in one kernel; before each, the lab's first cell makes all afresh."""
-    original = student(source)
+def _from_the_start(source: LabSource, exercises: Mapping[str, Exercise], cwd: Path) -> list[Finding]:
+    """Try what is left of a solution, and each wrong answer, all in one kernel.
+
+    Before each check the cells above the exercise are run again, and the lab's first one makes all afresh: so nothing
+    that was solved before may count.
+    """
+    original, solved = student(source), solution(source)
     cells: list[NotebookNode] = []
-    expected: list[tuple[str, str, NotebookNode]] = []
+    expected: list[tuple[str, Outcome, str, NotebookNode]] = []
+
+    def check(name: str, what: str, outcome: Outcome, message: str = "") -> None:
+        cells.append(new_code_cell(f'lab.check("{name}")'))
+        expected.append((f"exercise {name!r}, {what}", outcome, message, cells[-1]))
+
     for name, exercise in exercises.items():
-        before = _code_before(name, original)
+        before = code_before(name, original)
+        answers = [cell for cell in solved.cells if cell.metadata.get("exercise") == name]
+        cells += [deepcopy(cell) for cell in (*before, *answers, *before)]
+        check(name, "begun anew after its solution", Outcome.NOT_ATTEMPTED)
         for answer in exercise.wrong:
-            check = new_code_cell(f'lab.check("{name}")')
-            cells += [*deepcopy(before), new_code_cell(answer.code), check]
-            expected.append((f"exercise {name!r}, wrong answer {answer.name!r}", answer.message, check))
+            cells += [*deepcopy(before), new_code_cell(answer.code)]
+            check(name, f"wrong answer {answer.name!r}", Outcome.INCORRECT, answer.message)
     for position, cell in enumerate(cells):
-        cell.id = f"wrong-{position}"
+        cell.id = f"try-{position}"
     try:
         executed = run(new_notebook(cells=cells, metadata=original.metadata), cwd, _APART)
     except LabsError as error:
         return [Finding(False, f"wrong answers: {error}")]
     said = {cell.id: verdicts([cell]) for cell in executed.cells}
     return [
-        _judge(what, said[check.id][-1] if said[check.id] else None, Outcome.INCORRECT, message)
-        for what, message, check in expected
+        _judge(what, said[cell.id][-1] if said[cell.id] else None, outcome, message)
+        for what, outcome, message, cell in expected
     ]
 
 
-def _code_before(exercise: str, notebook: NotebookNode) -> list[NotebookNode]:
+def code_before(exercise: str, notebook: NotebookNode) -> list[NotebookNode]:
+    """The code cells above an exercise's own."""
     before = []
     for cell in notebook.cells:
         if cell.metadata.get("exercise") == exercise:

@@ -269,10 +269,19 @@ class Cluster:
             return [Management(self.engine.management(), LOOK_SECONDS)]
         return [Management(self.engine.management(name), LOOK_SECONDS) for name in self.engine.nodes]
 
-    def amqp_url(self, vhost: str, user: str, password: str) -> str:
-        """The URL by which a client enters through the front door."""
+    def amqp_url(self, vhost: str, user: str, password: str, through: str | None = None) -> str:
+        """The URL by which a client enters.
+
+        Parameters
+        ----------
+        vhost, user, password
+            Where to, and as whom.
+        through
+            The "host:port" to enter by; the front door if None.
+        """
         parts = (quote(part, safe="") for part in (user, password))
-        return f"{self.engine.amqp_scheme}://{':'.join(parts)}@{self.engine.amqp()}/{quote(vhost, safe='')}"
+        address = through or self.engine.amqp()
+        return f"{self.engine.amqp_scheme}://{':'.join(parts)}@{address}/{quote(vhost, safe='')}"
 
     def _answers_ctl(self) -> bool:
         for name in self.engine.nodes:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 
 import graphviz
 
+from lab_helpers.draw.markup import drawable
+
 
 @dataclass(frozen=True)
 class Picture:
@@ -43,6 +45,10 @@ def rendered(graph: graphviz.Digraph, text: str) -> Picture:
         # Graphviz is missing, or meets a name that it cannot draw: the words say it all the same.
         return Picture(text)
     # From the XML declaration and comments, which name Graphviz's version, to the drawing itself.
-    drawing = svg[svg.index("<svg") :]
-    described = drawing.replace("<svg", f'<svg role="img" aria-label="{html.escape(text, quote=True)}"', 1)
-    return Picture(text, described)
+    return Picture(text, with_words(svg[svg.index("<svg") :], text))
+
+
+def with_words(svg: str, text: str) -> str:
+    """Make a drawing one image with a text of its own, and no wider than the page that it stands on."""
+    words = html.escape(drawable(text, line_ends=True), quote=True)
+    return svg.replace("<svg", f'<svg role="img" aria-label="{words}" style="max-width:100%;height:auto"', 1)

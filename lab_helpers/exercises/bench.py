@@ -2,29 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Hashable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import partial
+from typing import Any, TypeVar
 
 from lab_helpers.broker import topology as broker_topology
-from lab_helpers.broker.amqp import connect, queue_depths
+from lab_helpers.broker.amqp import queue_depths
 from lab_helpers.broker.management import Management
 from lab_helpers.broker.topology import Topology
+from lab_helpers.broker.vhost import answers
 from lab_helpers.cluster import Cluster
-from lab_helpers.exercises import probe
+from lab_helpers.errors import BrokerUnreachableError
+from lab_helpers.exercises import peek, probe
+from lab_helpers.exercises.peek import Message
+from lab_helpers.exercises.probe import Probe
+from lab_helpers.record.story import Story
 
+T = TypeVar("T")
 
-@dataclass(frozen=True)
-class Message:
-    """A message as it waits in a queue."""
-
-    body: bytes
-    routing_key: str
-    exchange: str
+ANSWER_WITHIN = 1.0
+"""Seconds for a node's management API to answer; a held node is passed over after these."""
 
 
 class Bench:
     """A lab's virtual host, as the judge looks at it.
+
+    One bench is one look: what it has read once, it gives again. :meth:`again` makes the next.
 
     Parameters
     ----------
@@ -34,20 +38,33 @@ class Bench:
         The management API of each node.
     vhost
         The lab's own.
+    story
+        What the learner recorded for this exercise, if anything.
     """
 
-    def __init__(self, cluster: Cluster, nodes: Sequence[Management], vhost: str) -> None:
+    def __init__(self, cluster: Cluster, nodes: Sequence[Management], vhost: str, story: Story | None = None) -> None:
         self.vhost = vhost
+        self.story = story
         self._cluster = cluster
-        self._nodes = nodes
+        self._nodes = [Management(node.address, timeout=ANSWER_WITHIN) for node in nodes]
+        self._topology: Topology | None = None
+        self._kept: dict[Hashable, Any] = {}
+
+    def again(self) -> Bench:
+        """The same for the next look: the state is read anew, and what follows from an unchanged one is kept."""
+        later = Bench(self._cluster, [], self.vhost, self.story)
+        later._nodes, later._kept = self._nodes, self._kept
+        return later
 
     def topology(self) -> Topology:
         """What exists now, without what every virtual host has from the start, with current depths."""
-        depths = queue_depths(partial(self._url, self.vhost))
-        return broker_topology.snapshot(self._nodes, self.vhost, depths).declared()
+        if self._topology is None:
+            depths = queue_depths(partial(self._url, self.vhost))
+            self._topology = broker_topology.snapshot(self._answering(), self.vhost, depths).declared()
+        return self._topology
 
-    def routes(self, exchange: str, keys: Iterable[str]) -> dict[str, frozenset[str]]:
-        """Ask the broker which queues a message with each routing key reaches.
+    def routes(self, exchange: str, probes: Iterable[Probe]) -> list[frozenset[str]]:
+        """Ask the broker which queues each test message reaches.
 
         The messages are published to a copy of the virtual host's exchanges and bindings, so the learner's
         queues get none of them.
@@ -56,29 +73,60 @@ class Bench:
         ----------
         exchange
             Where to publish; "" for the default exchange.
-        keys
-            The routing keys to try.
+        probes
+            The messages to try.
 
         Returns
         -------
-        dict
-            The names of the queues reached, for each key; empty where the message would be lost.
+        list
+            The names of the queues reached, for each message; empty where it would be lost.
+
+        Raises
+        ------
+        PublishRefusedError
+            The exchange takes no messages from clients: it is missing or internal.
         """
-        return probe.routes(self._nodes, self._url, self.topology(), exchange, tuple(keys))
+        wanted = tuple(probes)
+        return self._keep(
+            ("routes", repr(self.topology()), exchange, wanted),
+            lambda: probe.routes(self._answering()[0], self._url, self.topology(), exchange, wanted),
+        )
 
     def messages(self, queue: str) -> list[Message]:
-        """Look at the messages that wait in a queue, first to last; they are put back where they were."""
-        with connect(self._url(self.vhost)) as connection:
-            channel = connection.channel()
-            found = []
-            while True:
-                method, _, body = channel.basic_get(queue)
-                if method is None:
-                    break
-                found.append(Message(body, method.routing_key, method.exchange))
-            # Closing the channel requeues what was not acknowledged, each message to its place.
-            channel.close()
-        return found
+        """Look at the messages that are ready in a queue, first to last; they are put back where they were.
+
+        A classic queue marks them as redelivered, a quorum queue counts the look: see
+        :mod:`lab_helpers.exercises.peek`. So a queue that has not changed is read once in a check.
+        """
+        found = self.topology().queue(queue)
+        if found is None:
+            return []
+        return self._keep(("messages", repr(found)), lambda: peek.ready(self._url(self.vhost), queue))
+
+    def consume(self, queue: str, count: int, seconds: float = 0.5) -> list[Message]:
+        """Consume until ``count`` messages have come or ``seconds`` are over, and put them back."""
+        return peek.consumed(self._url(self.vhost), queue, count, seconds)
+
+    def _answering(self) -> list[Management]:
+        """The nodes whose management API answers; asked once a check, all at the same time."""
+
+        def ask() -> list[Management]:
+            with ThreadPoolExecutor(len(self._nodes)) as pool:
+                return [node for node, there in zip(self._nodes, pool.map(answers, self._nodes), strict=True) if there]
+
+        nodes: list[Management] = self._keep("answering", ask)
+        if not nodes:
+            raise BrokerUnreachableError(
+                f"No node's management API answers at {', '.join(node.address.url for node in self._nodes)}.",
+                meaning="The cluster is not running, or is still starting.",
+            )
+        return nodes
+
+    def _keep(self, key: Hashable, make: Callable[[], T]) -> T:
+        if key not in self._kept:
+            self._kept[key] = make()
+        kept: T = self._kept[key]
+        return kept
 
     def _url(self, vhost: str) -> str:
         address = self._cluster.engine.management()

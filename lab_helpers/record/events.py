@@ -254,6 +254,15 @@ class Settled(Event):
 
 
 @dataclass(frozen=True)
+class Recovered(Event):
+    """``basic.recover``: the client gives back every delivery of the channel that it has not settled."""
+
+    messages: tuple[int, ...]
+    queues: tuple[str, ...]
+    """The queue of each message, in the same order."""
+
+
+@dataclass(frozen=True)
 class DeadLettered(Event):
     """A hop to a dead letter exchange, read from the ``x-death`` header of the delivery that shows it.
 

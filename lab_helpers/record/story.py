@@ -12,19 +12,24 @@ from lab_helpers.broker.topology import Binding, Exchange, Queue, Topology
 from lab_helpers.errors import LabsError
 from lab_helpers.record.events import (
     EVENTS,
+    ChannelClosed,
+    ChannelOpened,
     Confirmed,
+    ConnectionClosed,
     Delivered,
     Event,
     Frame,
     FrameKind,
     Message,
     Published,
+    Recovered,
     Refused,
     Returned,
     Settled,
     Settlement,
     Side,
 )
+from lab_helpers.record.words import fates_of, story_text
 
 E = TypeVar("E", bound=Event)
 
@@ -90,13 +95,19 @@ class Story:
     def unacked(self) -> tuple[Delivered, ...]:
         """The deliveries of which the client said nothing, though the broker waited for its word."""
         open_: dict[tuple[str, int, int], Delivered] = {}
+        left: list[Delivered] = []
         for event in self.events:
             if isinstance(event, Delivered) and not event.auto_ack:
                 open_[event.connection, event.channel, event.delivery_tag] = event
             elif isinstance(event, Settled):
                 for tag in self._tags_of(event, open_):
                     open_.pop(tag, None)
-        return tuple(open_.values())
+            elif isinstance(event, ChannelOpened | Recovered):
+                # A new channel counts its delivery tags anew; what was recovered is delivered under new ones.
+                for tag in [tag for tag in open_ if tag[:2] == (event.connection, event.channel)]:
+                    delivered = open_.pop(tag)
+                    left += [delivered] if isinstance(event, ChannelOpened) else []
+        return (*left, *open_.values())
 
     @staticmethod
     def _tags_of(event: Settled, known: Mapping[tuple[str, int, int], Delivered]) -> list[tuple[str, int, int]]:
@@ -108,6 +119,36 @@ class Story:
             for key in known
             if key[:2] == (event.connection, event.channel) and (not event.delivery_tag or key[2] <= event.delivery_tag)
         ]
+
+    def acked(self) -> tuple[int, ...]:
+        """The numbers of the messages that clients acknowledged, in the order in which they did."""
+        return tuple(number for event in self.settled(Settlement.ACK) for number in event.messages)
+
+    def closes(self, by: Side | None = None) -> tuple[ChannelClosed | ConnectionClosed, ...]:
+        """The ends of channels and connections, with code and text; those by one side if it is given."""
+        return tuple(
+            event
+            for event in self.events
+            if isinstance(event, ChannelClosed | ConnectionClosed) and by in (None, event.by)
+        )
+
+    def fate(self, message: int) -> str:
+        """What became of a message, in words.
+
+        Raises
+        ------
+        LabsError
+            The story has no message of this number.
+        """
+        if message not in self.messages:
+            raise LabsError(
+                f"This story has no message {message}.", remedy=f"It has {len(self.messages)}, counted from 1."
+            )
+        return fates_of(self)[message].lstrip(" ,")
+
+    def text(self) -> str:
+        """The story in words, one line a thing, and the same each time the same happens."""
+        return story_text(self)
 
     def connections(self) -> tuple[str, ...]:
         """The connections' names, in the order of first sight."""

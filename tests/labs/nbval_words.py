@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 from nbval.plugin import IPyNbFile
 
-DRAWN = ("image/svg+xml", "text/html")
+from lab_helpers.draw.flow import FLOW
+
+DRAWN = ("image/svg+xml", "text/html", FLOW)
 
 
 def pytest_collectstart(collector: pytest.Collector) -> None:

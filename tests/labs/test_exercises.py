@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+import socket
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from nbformat.v4 import new_code_cell, new_notebook
 
 from lab_helpers import build
-from lab_helpers.exercises import load
-from lab_helpers.settings import ROOT
+from lab_helpers.build.verification import code_before, verdicts
+from lab_helpers.cluster import Cluster
+from lab_helpers.cluster.engines.external import ExternalEngine
+from lab_helpers.exercises import Bench, Outcome, load
+from lab_helpers.exercises.judge import judge
+from lab_helpers.settings import ROOT, Settings
 
 SOURCES = {source.slug: source for source in build.find(ROOT)}
 
@@ -18,6 +25,40 @@ def test_stubs_solutions_and_wrong_answers(slug: str, engine: str, tmp_path: Pat
     findings = build.verify(SOURCES[slug], tmp_path)
     assert [finding.text for finding in findings if not finding.ok] == []
     exercises = load(ROOT, slug)
-    # The notebook and each exercise as shipped, the same solved, and each wrong answer.
-    expected = 2 * (1 + len(exercises)) + sum(len(exercise.wrong) for exercise in exercises.values())
+    # The notebook and each exercise as shipped, the same solved, each solved and then begun anew, each wrong answer.
+    expected = 2 + 3 * len(exercises) + sum(len(exercise.wrong) for exercise in exercises.values())
     assert len(findings) == expected
+
+
+@pytest.mark.parametrize("slug", SOURCES)
+def test_code_that_raises_is_an_error_with_its_line(slug: str, engine: str, tmp_path: Path) -> None:
+    student = build.student(SOURCES[slug])
+    for name in load(ROOT, slug):
+        raising = new_code_cell("mended = False\nmended / 0", id="raises", metadata={"tags": ["raises-exception"]})
+        check = new_code_cell(f'lab.check("{name}")', id="check")
+        cells = [*code_before(name, student), raising, check]
+        # Not the virtual host that other tests run this lab in
+        apart = {"LABS_VHOST_PREFIX": "raises."}
+        executed = build.run(new_notebook(cells=cells, metadata=student.metadata), tmp_path, apart)
+        (verdict,) = verdicts(executed.cells[-1:])
+        assert verdict.outcome is Outcome.ERROR
+        assert "Line 2 of the cell before this one, `mended / 0`, raised ZeroDivisionError" in verdict.message
+
+
+@pytest.fixture
+def away() -> Iterator[Cluster]:
+    """A cluster whose ports are bound, and nobody listens there."""
+    with socket.socket() as bound:
+        bound.bind(("127.0.0.1", 0))
+        where = f"labs:pw@127.0.0.1:{bound.getsockname()[1]}"
+        settings = Settings(_env_file=None, amqp_url=f"amqp://{where}", management_url=f"http://{where}")
+        yield Cluster(ExternalEngine(settings))
+
+
+@pytest.mark.parametrize("slug", SOURCES)
+def test_a_broker_that_is_away_is_said(slug: str, away: Cluster) -> None:
+    for exercise in load(ROOT, slug).values():
+        verdict = judge(exercise, Bench(away, away.managements(), slug))
+        # An exercise on what was recorded needs no broker to see that nothing was.
+        assert verdict.outcome in (Outcome.ENVIRONMENT, Outcome.NOT_ATTEMPTED)
+        assert verdict.outcome is Outcome.ENVIRONMENT or "recorded" in verdict.message

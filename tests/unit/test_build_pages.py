@@ -1,5 +1,6 @@
 """The site's pages: what a notebook's parts become, as Markdown and as the HTML that mkdocs makes of it."""
 
+import json
 import re
 import shutil
 from html.parser import HTMLParser
@@ -16,6 +17,7 @@ from lab_helpers.build.notebooks import solution
 from lab_helpers.build.pages import index, page
 from lab_helpers.build.prose import prose
 from lab_helpers.build.source import LabSource, find, load
+from lab_helpers.draw.flow import FLOW
 from lab_helpers.errors import LabsError
 
 CHECKOUT = Path(__file__).parents[2]
@@ -87,6 +89,23 @@ def test_a_picture_is_a_file_with_alt_text_and_stands_in_words_too(source: LabSo
 def test_a_picture_without_words_is_refused(source: LabSource) -> None:
     with pytest.raises(LabsError, match=r"04_routes/lab\.py: a picture .* has no alt text"):
         page(source, executed(source, picture(" ")))
+
+
+def flow(words: str = WORDS) -> NotebookNode:
+    """A flow player's output as the build stores it."""
+    data = {"format": 1, "words": "</script><!--&", "actors": [], "links": [], "messages": [], "steps": []}
+    return new_output("display_data", {"image/svg+xml": "<svg></svg>", "text/plain": words, FLOW: data})
+
+
+def test_a_flow_is_a_figure_with_its_picture_its_words_and_its_data(source: LabSource) -> None:
+    made = page(source, executed(source, flow("a flow")))
+    assert made.pictures == {"first.svg": "<svg></svg>\n"}
+    (figure,) = re.findall(r'<figure class="flow" markdown="1">(.*?)</figure>', made.text, re.DOTALL)
+    assert "![a flow](04_routes/first.svg)" in figure
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', figure)
+    assert not set(data) & set("<>&")
+    assert json.loads(data)["words"] == "</script><!--&"
+    assert '??? note "The picture in words"\n\n    ```text\n    a flow\n    ```\n' in made.text
 
 
 def test_the_same_notebook_gives_the_same_page(source: LabSource) -> None:
@@ -166,7 +185,8 @@ def site(source: LabSource) -> Path:
     root = source.root
     shutil.copy(CHECKOUT / "mkdocs.yml", root)
     docs = root / "docs"
-    shutil.copytree(CHECKOUT / "docs/stylesheets", docs / "stylesheets")
+    for folder in ("stylesheets", "javascripts"):
+        shutil.copytree(CHECKOUT / "docs" / folder, docs / folder)
     shutil.copy(CHECKOUT / "docs/hooks.py", docs)
     for name in pages_of(yaml.safe_load((root / "mkdocs.yml").read_text())["nav"]):
         (docs / name).parent.mkdir(parents=True, exist_ok=True)
@@ -178,6 +198,7 @@ def site(source: LabSource) -> Path:
         picture(),
         new_output("display_data", {"text/html": table, "text/plain": "x"}),
         new_output("stream", name="stdout", text="printed\n"),
+        flow("a flow"),
     )
     made = page(source, notebook)
     (docs / "labs/04_routes.md").write_text(made.text)
@@ -192,11 +213,12 @@ def site(source: LabSource) -> Path:
 def test_mkdocs_reads_a_page_as_it_is_meant(site: Path) -> None:
     path = site / "labs/04_routes/index.html"
     elements, html = Elements(path), path.read_text()
-    (image,) = [tag for tag in elements.of("img") if str(tag["src"]).endswith(".svg")]
+    image, still = [tag for tag in elements.of("img") if str(tag["src"]).endswith(".svg")]
+    assert still["alt"] == "a flow"
     assert image["alt"] == " ".join(WORDS.split())
     assert (path.parent / str(image["src"])).resolve() == site / "labs/04_routes/first.svg"
     assert (site / "labs/04_routes/first.svg").is_file()
-    assert [tag.get("class") for tag in elements.of("details")] == ["note", "success"]
+    assert [tag.get("class") for tag in elements.of("details")] == ["note", "note", "success"]
     assert not any("open" in tag for tag in elements.of("details"))
     assert re.search(r'<div class="admonition question">\s*<p class="admonition-title">Predict</p>', html)
     assert "<td>*plain*</td>" in html
@@ -204,6 +226,19 @@ def test_mkdocs_reads_a_page_as_it_is_meant(site: Path) -> None:
     assert any({"highlight", "output"} <= set(str(tag.get("class")).split()) for tag in elements.of("div"))
     assert html.count("<h1") == 1
     assert "<li>first</li>" in html
+
+
+def test_mkdocs_keeps_a_flow_whole_and_brings_the_player(site: Path) -> None:
+    html = (site / "labs/04_routes/index.html").read_text()
+    (figure,) = re.findall(r'<figure class="flow">(.*?)</figure>', html, re.DOTALL)
+    (data,) = re.findall(r'<script type="application/json">(.*?)</script>', figure)
+    assert json.loads(data)["words"] == "</script><!--&"
+    assert figure.count("<img") == 1
+    assert (site / "javascripts/flow.js").read_text() == (CHECKOUT / "lab_helpers/draw/flow.js").read_text()
+    (loader,) = [
+        tag for tag in Elements(site / "labs/04_routes/index.html").of("script") if tag.get("type") == "module"
+    ]
+    assert (site / "labs/04_routes" / str(loader["src"])).resolve() == site / "javascripts/players.js"
 
 
 def test_the_labs_are_in_the_navigation_in_order(site: Path) -> None:

@@ -11,8 +11,8 @@ from lab_helpers.build.rules import static_findings
 from lab_helpers.build.source import load
 
 FIXTURES = Path(__file__).parent / "build_fixtures"
-WRONG = SimpleNamespace(name="us", code="", message="")
-ROUTES = {"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(WRONG,))}
+WRONG = SimpleNamespace(name="us", code="", message="should not be")
+ROUTES = {"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(WRONG, WRONG))}
 
 Findings = Callable[..., list[str]]
 
@@ -40,7 +40,36 @@ def test_hints_and_wrong_answers_are_required(findings: Findings) -> None:
     poor = {"routes": SimpleNamespace(name="routes", hints=("a",), wrong=())}
     hints, wrong = findings(poor)
     assert "exercises.py: 'routes' has 1 hints" in hints
-    assert "'routes' has no wrong answer" in wrong
+    assert "'routes' has 0 wrong answers" in wrong
+
+
+def test_one_wrong_answer_is_not_enough(findings: Findings) -> None:
+    (sentence,) = findings({"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(WRONG,))})
+    assert "'routes' has 1 wrong answers; give it two" in sentence
+
+
+def test_a_wrong_answer_names_its_message(findings: Findings) -> None:
+    mute = SimpleNamespace(name="mute", code="", message=" ")
+    (sentence,) = findings({"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(WRONG, mute))})
+    assert "wrong answer 'mute': say words of the message" in sentence
+
+
+def test_a_stub_that_is_the_solution_is_said(findings: Findings) -> None:
+    solved = '    ### STUB # as you like\n    ### STUB lab.bindings = {"eu":  "audit"}\n'
+    stub = '    ### STUB lab.bindings = {}\n    ### STUB\n    ### STUB # bind "audit"\n'
+    (sentence,) = findings(ROUTES, stub, solved)
+    assert "the stub of exercise 'routes' does what its solution does" in sentence
+
+
+def test_a_stub_that_is_no_program_yet_is_allowed(findings: Findings) -> None:
+    assert findings(ROUTES, "### STUB lab.bindings = {}", "### STUB lab.bindings = {...: }") == []
+
+
+def test_a_stray_file_is_said(findings: Findings, tmp_path: Path) -> None:
+    folder = tmp_path / "labs/src/04_routes"
+    (folder / "__pycache__").mkdir()
+    (folder / "notes.txt").touch()
+    assert findings() == ["labs/src/04_routes/notes.txt is not part of a lab; delete it, or move it elsewhere."]
 
 
 @pytest.mark.parametrize(
@@ -70,7 +99,7 @@ def test_a_check_above_its_exercise_does_not_count(findings: Findings) -> None:
 
 
 def test_an_entry_without_a_cell_is_said(findings: Findings) -> None:
-    more = ROUTES | {"ghost": SimpleNamespace(name="ghost", hints=("a", "b"), wrong=(WRONG,))}
+    more = ROUTES | {"ghost": SimpleNamespace(name="ghost", hints=("a", "b"), wrong=(WRONG, WRONG))}
     assert findings(more) == [
         "labs/src/04_routes/lab.py: the exercise 'ghost' has 0 cells; mark one by exercise=\"ghost\"."
     ]

@@ -54,6 +54,7 @@ def test_a_sound_lab_is_proved_in_all_three_ways(root: Path, monkeypatch: pytest
         "as shipped: exercise 'routes': not-attempted",
         "solved: runs from top to bottom",
         "solved: exercise 'routes': passed",
+        "exercise 'routes', begun anew after its solution: not-attempted",
         "exercise 'routes', wrong answer 'us': incorrect",
         "exercise 'routes', wrong answer 'both': incorrect",
     ]

@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 import pytest
 
-from lab_helpers.draw.card import TONES, Card, marked
+from lab_helpers.draw.card import TONES, Card, CodeCard, marked
 
 
 class Reader(HTMLParser):
@@ -98,3 +98,24 @@ def test_data_goes_along() -> None:
 
 def test_marked_keeps_line_ends() -> None:
     assert marked("a\nb") == "a<br>b"
+
+
+def test_rows_are_a_table_in_both_forms() -> None:
+    card = Card("bad", "x", "y", rows=(("Expected", "`<a>`"), ("Seen", "nothing")), look="Look at `z`.")
+    assert card.text == "[NOT YET] x: y\n  Expected: `<a>`\n  Seen:     nothing\n  Look at `z`."
+    read = rich(card)
+    assert read.code == ["<a>", "z"]
+    assert read.tags.count("th") == read.tags.count("td") == read.tags.count("tr") == 2
+    assert "Expected<a>Seennothing" in read.text
+
+
+def test_a_card_without_rows_has_no_table() -> None:
+    assert "table" not in rich(Card("bad", "x", "y")).tags
+
+
+def test_code_keeps_its_form_and_its_sentence() -> None:
+    card = CodeCard("One solution", "regions", "if a < b:\n    pass", "It was shown.")
+    assert card.text == repr(card) == "[ONE SOLUTION] regions:\nif a < b:\n    pass\nIt was shown."
+    read = Reader(card._repr_mimebundle_()["text/html"])
+    assert read.code == ["if a < b:\n    pass"]
+    assert read.text.endswith("It was shown.")

@@ -18,8 +18,8 @@ def check(bench):
     return passed("Seen.")
 
 EXERCISES = (
-    Exercise("second", check, ("a", "b"), (WrongAnswer("none", "", "x"),)),
-    Exercise("first", check, ("a", "b"), ()),
+    Exercise(name="second", check=check, hints=("a", "b"), wrong=(WrongAnswer("none", "", "x"),)),
+    Exercise(name="first", check=check, hints=("a", "b"), wrong=()),
 )
 """
 

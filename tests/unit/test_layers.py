@@ -22,7 +22,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("record",),
     ("draw",),
     ("exercises",),
-    ("notebook",),
+    ("notebook", "recording"),
     ("lab",),
     ("build", "workspace"),
     ("doctor",),

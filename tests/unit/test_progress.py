@@ -148,3 +148,32 @@ def test_two_kernels_at_once_lose_nothing(progress: Progress) -> None:
     assert (len(progress.of("10")), len(progress.of("20"))) == (each, each)
     assert {file.name for file in progress.file.parent.iterdir()} <= {"progress.json", "progress.lock"}
     assert json.loads(progress.file.read_text(encoding="utf-8"))
+
+
+def test_a_check_tells_the_number_of_the_attempt(progress: Progress) -> None:
+    outcomes = (Outcome.NOT_ATTEMPTED, Outcome.INCORRECT, Outcome.ENVIRONMENT, Outcome.ERROR, Outcome.PASSED)
+    assert [progress.record_check("04", "a", outcome) for outcome in outcomes] == [0, 1, 1, 2, 3]
+
+
+def test_a_lab_with_another_number_keeps_its_progress(progress: Progress) -> None:
+    progress.record_check("04_acks", "a", Outcome.PASSED)
+    progress.record_check("04_other", "x", Outcome.PASSED)
+    assert progress.of("05_acks") == {"a": {"outcome": "passed", "attempts": 1}}
+    progress.record_check("05_acks", "b", Outcome.INCORRECT)
+    assert set(progress.of("05_acks")) == {"a", "b"}
+    assert set(json.loads(progress.file.read_text(encoding="utf-8"))) == {"05_acks", "04_other"}
+
+
+def test_another_name_is_another_lab(progress: Progress) -> None:
+    progress.record_check("04_acks", "a", Outcome.PASSED)
+    assert progress.of("04_confirms") == {}
+    assert set(progress.of("04_acks")) == {"a"}
+
+
+@pytest.mark.parametrize("count", [None, "three", [], {}])
+def test_a_count_that_is_no_number_begins_anew(progress: Progress, count: object) -> None:
+    progress.file.parent.mkdir()
+    progress.file.write_text(json.dumps({"04": {"a": {"attempts": count, "hints": count}}}), encoding="utf-8")
+    assert progress.record_check("04", "a", Outcome.PASSED) == 1
+    progress.record_hint("04", "a", 2)
+    assert progress.of("04")["a"]["hints"] == 2

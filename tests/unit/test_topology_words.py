@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from lab_helpers.broker.topology import Binding, Exchange, Queue, Topology
+from lab_helpers.broker.topology import FIREHOSE_QUEUE, Binding, Exchange, Queue, Topology
 from lab_helpers.draw.picture import Picture
 from lab_helpers.draw.topology import SHOWN_MESSAGES, topology_picture, topology_text
 
@@ -32,7 +32,7 @@ SHOP = Topology(
 )
 SHOP_TEXT = """\
 exchange shop.audit (fanout, transient, auto-delete, internal)
-exchange shop.orders (direct, durable, alternate-exchange=lost)
+exchange shop.orders (direct, durable, alternate exchange lost)
     order.eu -> queue eu
     (no key) b=1 x-match=all -> queue eu
     # -> exchange shop.audit
@@ -224,3 +224,19 @@ def test_asking_a_snapshot() -> None:
     assert SHOP.bindings_of("shop.orders") == SHOP.bindings
     assert SHOP.keys("shop.orders", "eu") == ("", "order.eu")
     assert SHOP.keys("shop.audit", "eu") == ()
+
+
+def test_the_queue_of_a_recording_is_left_out() -> None:
+    name = f"{FIREHOSE_QUEUE}.1a2b"
+    traced = Topology(
+        "v",
+        (*ALL.exchanges, Exchange("amq.rabbitmq.trace", "topic", durable=True, internal=True)),
+        (*ALL.queues, Queue(name, "classic", durable=False, exclusive=True)),
+        (
+            *ALL.bindings,
+            Binding("", name, to_exchange=False, key=name),
+            Binding("amq.rabbitmq.trace", name, to_exchange=False, key="publish.#"),
+        ),
+    )
+    for default_exchange in (False, True):
+        assert traced.declared(default_exchange=default_exchange) == ALL.declared(default_exchange=default_exchange)

@@ -81,7 +81,7 @@ lab.predict("nobody waits", "waiting")
 ### END SOLUTION
 
 # %%
-with pika.BlockingConnection(parameters) as connection:
+with lab.record() as story, pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
     channel.queue_declare("orders", durable=True, arguments={"x-queue-type": "classic"})
     channel.queue_purge("orders")  # so that this cell can be run again
@@ -90,12 +90,15 @@ with pika.BlockingConnection(parameters) as connection:
 print("The publisher has disconnected.")
 
 # %%
-lab.topology()
+story.flow()
 
 # %%
 lab.happened("nobody waits", "waiting" if lab.depth("orders") == 1 else "lost")
 
 # %% [markdown]
+# `lab.record()` kept what went over the wire, and `story.flow()` plays it: press play, or click the message to see what is in it. Nothing
+# in such a picture is made up; what was not recorded is not drawn.
+#
 # The order is **in the queue**, on the broker, and will stay there until somebody takes it out. The publisher has gone and no
 # consumer has come yet. This is what a queue is for: the two need not be there at the same time.
 #
@@ -120,7 +123,7 @@ lab.predict("after the acknowledgement", "nothing")
 ### END SOLUTION
 
 # %%
-with pika.BlockingConnection(parameters) as connection:
+with lab.record() as story, pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
     method, properties, body = channel.basic_get("orders")
     if method is None:
@@ -130,7 +133,7 @@ with pika.BlockingConnection(parameters) as connection:
         channel.basic_ack(method.delivery_tag)
 
 # %%
-lab.topology()
+story.flow()
 
 # %%
 lab.happened("after the acknowledgement", "nothing" if lab.depth("orders") == 0 else "the order")
@@ -157,11 +160,12 @@ with pika.BlockingConnection(parameters) as connection:
 # The broker says so at once, with code 404, and closes the channel. Now a publisher makes the same mistake:
 
 # %%
-with pika.BlockingConnection(parameters) as connection:
+with lab.record() as story, pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
     channel.basic_publish(exchange="", routing_key="ordres", body=b"order 2: a kettle")
 
 print("published without an error; messages in orders:", lab.depth("orders"))
+story.flow()
 
 # %% [markdown]
 # **No error, and the order is gone.** By default the broker drops a message that no queue is there for, and does not tell
@@ -229,6 +233,12 @@ lab.check("take-one")
 lab.progress()
 
 # %% [markdown]
+# And this is the whole course, as far as you are:
+
+# %% tags=["nbval-ignore-output"]
+lab.course_progress()
+
+# %% [markdown]
 # ## When something is red
 #
 # - A cell ends with an error: read its **last** lines. If a name is unknown or a connection is closed, a cell above has not been
@@ -257,7 +267,8 @@ lab.progress()
 # - A message that no queue is there for is dropped **without an error**.
 # - Predict, run, see, check: that is how every lab works.
 #
-# Next: [lab 04, direct and default exchanges](04_direct_exchange.ipynb), which shows how a message finds its queue.
+# Next: [lab 02, AMQP frame by frame](02_amqp_frame_by_frame.ipynb), which looks at the wire, or
+# [lab 04, direct and default exchanges](04_direct_exchange.ipynb), which shows how a message finds its queue.
 # The official pages: [queues](https://www.rabbitmq.com/docs/queues),
 # [consumer acknowledgements](https://www.rabbitmq.com/docs/confirms#acknowledgement-modes),
 # [management console](https://www.rabbitmq.com/docs/management).

@@ -118,14 +118,14 @@ lab.predict("two queues, one key", "both")
 ### END SOLUTION
 
 # %%
-with pika.BlockingConnection(parameters) as connection:
+with lab.record() as story, pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
     channel.queue_purge("lyon")
     channel.queue_purge("books")
     channel.basic_publish("shop.orders", routing_key="order.eu", body=b"order 7: a teapot")
 
 lab.wait_until(lambda: lab.depth("lyon") + lab.depth("books") > 0)
-lab.topology()
+story.flow()
 
 # %%
 lab.happened("two queues, one key", "both" if lab.depth("lyon") == lab.depth("books") == 1 else "one of them")
@@ -222,12 +222,13 @@ lab.happened("bind to the default exchange", answer)
 # One day the website's developers rename a key from `order.us` to `order.usa`. The warehouse's binding is still the old one.
 
 # %%
-with pika.BlockingConnection(parameters) as connection:
+with lab.record() as story, pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
     channel.queue_purge("denver")
     channel.basic_publish("shop.orders", routing_key="order.usa", body=b"order 10: a lamp")
 
 print("published without an error; messages in denver:", lab.depth("denver"))
+story.flow()
 
 # %% [markdown]
 # The order is lost, and neither side knows. A publisher that wants to know marks its messages **mandatory**: the broker
@@ -235,7 +236,7 @@ print("published without an error; messages in denver:", lab.depth("denver"))
 # return becomes an exception:
 
 # %%
-with pika.BlockingConnection(parameters) as connection:
+with lab.record() as story, pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
     channel.confirm_delivery()
     try:
@@ -244,6 +245,8 @@ with pika.BlockingConnection(parameters) as connection:
         returned = error.messages[0]
         print(returned.method.reply_code, returned.method.reply_text)
         print("returned:", returned.body.decode())
+
+story.sequence()
 
 # %% [markdown]
 # Code 312, `NO_ROUTE`: no binding fitted. The official pages linked at the end say more of confirms and returns.
