@@ -598,7 +598,7 @@ class Stage {
     return draw(
       "g", {
         class: `letter small${number === chosen ? " chosen" : ""}`, transform: `translate(${x},0)`,
-        style: undefined, "data-message": number,
+        "data-message": number,
       },
       ...this.envelope(number, 17, 12, String(number).length > 3 ? "" : String(number)),
     );
@@ -625,6 +625,7 @@ class Stage {
     if (one.flight !== flight || one.named !== named || one.isChosen !== isChosen) {
       Object.assign(one, { flight, named, isChosen });
       this.dress(one.group, flight, named, isChosen);
+      one.name = one.group.querySelector(".name-tag");
     }
     const part = isParked ? 0.5 : Math.min(1, (at - flight.start) / (flight.end - flight.start) / MOVING);
     const eased = part < 0.5 ? 2 * part * part : 1 - 2 * (1 - part) ** 2;
@@ -641,6 +642,8 @@ class Stage {
     one.group.setAttribute("transform", `translate(${x.toFixed(1)},${y.toFixed(1)})`);
     one.group.setAttribute("opacity", opacity.toFixed(2));
     one.group.removeAttribute("display");
+    // A name fades where it would lie over a box.
+    one.name?.setAttribute("opacity", Math.min(1, 5 * Math.min(eased, 1 - eased)).toFixed(2));
   }
 
   dress(group, flight, named, isChosen) {
@@ -698,7 +701,7 @@ class Player {
     this.playing = false;
     this.speed = 1;
     this.undo = [];
-    this.host = make("div", { class: "rabbitmq-labs-flow", "data-lm-suppress-shortcuts": "true" });
+    this.host = make("div", { class: "rabbitmq-labs-flow" });
     const shadow = this.host.attachShadow({ mode: "open" });
     const sheet = new CSSStyleSheet();
     sheet.replaceSync(STYLE);
@@ -1043,12 +1046,13 @@ class Player {
   key(event) {
     const target = event.target;
     if (event.altKey || event.ctrlKey || event.metaKey) return;
+    // A letter is no command to the notebook that the player stands in.
+    event.stopPropagation();
     if (event.key === "Escape" && this.chosen !== undefined) {
       this.panel.querySelector(".close").click();
     } else if (target.matches(".chip") && this.fromChip(target, event.key)) {
       // Went to another message.
     } else if (target.matches("input, select") || (event.key === " " && target.matches("button, summary"))) {
-      event.stopPropagation();
       if (!(event.key === " " && target.matches("input"))) return;
       this.toggle();
     } else if (target.matches("pre, ol")) {
@@ -1064,9 +1068,7 @@ class Player {
       if (!acts[event.key]) return;
       acts[event.key]();
     }
-    // Neither the page nor JupyterLab takes it for itself.
     event.preventDefault();
-    event.stopPropagation();
   }
 
   fromChip(chip, key) {

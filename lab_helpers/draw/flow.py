@@ -53,7 +53,7 @@ def flow_picture(story: Story) -> FlowPlayer:
     actors = cast(story)
     found = steps(story, actors)
     words = flow_text(story)
-    return FlowPlayer(words, flow_svg(actors, found, words), as_data(story, actors, found, words))
+    return FlowPlayer(words, flow_svg(actors, found, words), as_data(story, actors, found))
 
 
 def flow_data(story: Story) -> dict[str, Any]:
@@ -62,18 +62,17 @@ def flow_data(story: Story) -> dict[str, Any]:
     Returns
     -------
     dict
-        ``format``; ``words`` (the whole in words); ``actors`` and ``links`` by id; ``messages`` by number; ``steps``
-        with a caption, moves and the depths that they change.
+        ``format``; ``actors`` and ``links`` by id; ``messages`` by number; ``steps`` with a caption, moves and the
+        depths that they change.
     """
     actors = cast(story)
-    return as_data(story, actors, steps(story, actors), flow_text(story))
+    return as_data(story, actors, steps(story, actors))
 
 
-def as_data(story: Story, actors: Cast, found: Sequence[Step], words: str) -> dict[str, Any]:
+def as_data(story: Story, actors: Cast, found: Sequence[Step]) -> dict[str, Any]:
     """The parts of a flow as plain data."""
     return {
         "format": FORMAT,
-        "words": words,
         "actors": [asdict(actor) for actor in actors.actors],
         "links": [asdict(link) for link in actors.links],
         "messages": messages_data(story.messages),

@@ -266,7 +266,8 @@ class _Steps:
         who = {Side.CLIENT: event.connection, Side.BROKER: "The broker", Side.NETWORK: "The network"}[event.by]
         why = f": {event.code} {event.text}" if event.code not in GOODBYE else ""
         verb = "ends" if event.by is Side.NETWORK else "closes"
-        caption = f"{who} {verb} the {what} of {event.connection}{why}."
+        the = "the " if whole else ""
+        caption = f"{who} {verb} {the}{what} of {event.connection}{why}."
         if event.by is Side.CLIENT:
             caption = f"{who} closes its {what}{why}."
         if held:

@@ -103,9 +103,9 @@ class Bench:
             return []
         return self._keep(("messages", repr(found)), lambda: peek.ready(self._url(self.vhost), queue))
 
-    def consume(self, queue: str, count: int, seconds: float = 0.5) -> list[Message]:
-        """Consume until ``count`` messages have come or ``seconds`` are over, and put them back."""
-        return peek.consumed(self._url(self.vhost), queue, count, seconds)
+    def await_messages(self, queue: str, count: int, seconds: float = 0.5) -> list[Message]:
+        """Wait until ``count`` messages are ready or ``seconds`` are over, then look as :meth:`messages` does."""
+        return peek.arrived(self._url(self.vhost), queue, count, seconds)
 
     def _answering(self) -> list[Management]:
         """The nodes whose management API answers; asked once a check, all at the same time."""

@@ -11,6 +11,7 @@ import pytest
 from nbformat.v4 import new_code_cell, new_notebook
 from playwright.sync_api import Page, expect
 
+from lab_helpers.draw.flow import FLOW
 from lab_helpers.settings import ROOT, Settings
 from lab_helpers.workspace import FIRST_LAB, JupyterLab
 
@@ -64,6 +65,16 @@ def test_the_widget_appears_and_plays(jupyterlab: str, page: Page, tmp_path: Pat
     expect(player).to_have_attribute("data-playing", "false")
     player.get_by_role("button", name="Message 1,").click()
     expect(player.locator("pre")).to_contain_text('"order": 1')
-    assert page.locator(".jp-Notebook .jp-Cell").count() <= 2
+    # "b" would insert a cell, "x" would take this one away.
+    before = page.locator(".jp-Notebook .jp-Cell").count()
+    player.get_by_role("button", name="Message 1,").press("b")
+    page.keyboard.press("x")
+    expect(page.locator(".jp-Notebook .jp-Cell")).to_have_count(before)
+    # What has a modifier is JupyterLab's.
+    page.keyboard.press("Control+s")
+    saved = tmp_path / "workspace" / f"{FIRST_LAB}.ipynb"
+    expect(page.locator(".jp-mod-dirty")).to_have_count(0)
+    (output,) = nbformat.read(saved, as_version=4).cells[0].outputs
+    assert {"text/plain", "image/svg+xml", FLOW} < set(output.data)
     foreign = [url for url in asked if url.startswith("http") and "//127.0.0.1:" not in url]
     assert foreign == []

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import closing
+from contextlib import suppress
 from dataclasses import dataclass
 
 import pika
 import pytest
 from pika.adapters.blocking_connection import BlockingChannel
+from pika.exceptions import AMQPError
 
 from lab_helpers.broker import vhost
 from lab_helpers.broker.features import parsed
@@ -43,10 +44,13 @@ def place(cluster: Cluster) -> Iterator[Place]:
     nodes = cluster.managements()
     password = vhost.make_afresh(nodes, name)
     try:
-        with closing(pika.BlockingConnection(pika.URLParameters(cluster.amqp_url(name, name, password)))) as connection:
-            channel = connection.channel()
-            channel.confirm_delivery()
-            yield Place(cluster, Bench(cluster, nodes, name), channel)
+        connection = pika.BlockingConnection(pika.URLParameters(cluster.amqp_url(name, name, password)))
+        channel = connection.channel()
+        channel.confirm_delivery()
+        yield Place(cluster, Bench(cluster, nodes, name), channel)
+        # One test deletes the virtual host, and with it the connection.
+        with suppress(AMQPError):
+            connection.close()
     finally:
         vhost.remove(nodes[0], name)
 
@@ -91,10 +95,10 @@ def test_a_queue_that_has_not_changed_is_read_once_in_a_check(place: Place) -> N
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_consume_ends_with_the_count_or_the_deadline(place: Place, kind: str) -> None:
+def test_waiting_for_messages_ends_with_the_count_or_the_deadline(place: Place, kind: str) -> None:
     place.filled(kind)
-    assert [message.body for message in place.bench.consume("q", 2, seconds=10)] == BODIES[:2]
-    assert [message.body for message in place.bench.consume("q", 9, seconds=0.3)] == BODIES
+    for count, seconds in ((2, 60), (9, 0.3)):
+        assert [message.body for message in place.bench.await_messages("q", count, seconds)] == BODIES
     assert [message.body for message in place.bench.again().messages("q")] == BODIES
 
 

@@ -17,7 +17,7 @@ from lab_helpers.broker import vhost
 from lab_helpers.cluster import Cluster
 from lab_helpers.exercises import Bench, Probe
 
-EXAMPLES = 10
+EXAMPLES = 7
 """Topologies for each type of exchange, each with three to six messages: about five seconds a type."""
 QUEUES = ("one", "two", "three")
 KEYS = st.sampled_from(["", "a", "b", "A", "a.b", "b.a", "a.b.c", "a..b", "orders.a"])

@@ -93,7 +93,7 @@ def test_a_picture_without_words_is_refused(source: LabSource) -> None:
 
 def flow(words: str = WORDS) -> NotebookNode:
     """A flow player's output as the build stores it."""
-    data = {"format": 1, "words": "</script><!--&", "actors": [], "links": [], "messages": [], "steps": []}
+    data = {"format": 1, "actors": [], "links": [], "messages": [{"label": "</script><!--&"}], "steps": []}
     return new_output("display_data", {"image/svg+xml": "<svg></svg>", "text/plain": words, FLOW: data})
 
 
@@ -104,7 +104,7 @@ def test_a_flow_is_a_figure_with_its_picture_its_words_and_its_data(source: LabS
     assert "![a flow](04_routes/first.svg)" in figure
     (data,) = re.findall(r'<script type="application/json">(.*?)</script>', figure)
     assert not set(data) & set("<>&")
-    assert json.loads(data)["words"] == "</script><!--&"
+    assert json.loads(data)["messages"][0]["label"] == "</script><!--&"
     assert '??? note "The picture in words"\n\n    ```text\n    a flow\n    ```\n' in made.text
 
 
@@ -232,7 +232,7 @@ def test_mkdocs_keeps_a_flow_whole_and_brings_the_player(site: Path) -> None:
     html = (site / "labs/04_routes/index.html").read_text()
     (figure,) = re.findall(r'<figure class="flow">(.*?)</figure>', html, re.DOTALL)
     (data,) = re.findall(r'<script type="application/json">(.*?)</script>', figure)
-    assert json.loads(data)["words"] == "</script><!--&"
+    assert json.loads(data)["messages"][0]["label"] == "</script><!--&"
     assert figure.count("<img") == 1
     assert (site / "javascripts/flow.js").read_text() == (CHECKOUT / "lab_helpers/draw/flow.js").read_text()
     (loader,) = [

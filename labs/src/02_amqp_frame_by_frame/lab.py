@@ -196,7 +196,7 @@ with lab.record() as story, pika.BlockingConnection(annex) as connection:
     channel.confirm_delivery()
     channel.basic_publish("", "lyon", b"only for the annex")
 
-story.sequence(frames=True)
+story.sequence()
 
 # %%
 lab.happened("the other lyon", lab.depth("lyon"))
