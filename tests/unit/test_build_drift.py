@@ -16,7 +16,7 @@ from lab_helpers.errors import LabsError
 FIXTURES = Path(__file__).parent / "build_fixtures"
 SOURCE = "labs/src/04_routes/lab.py"
 SOLUTION = "labs/solutions/04_routes.ipynb"
-ANSWER = SimpleNamespace(name="us", code="", message="")
+ANSWER = SimpleNamespace(name="us", code="", message="is not bound")
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +31,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def root(built: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     shutil.copytree(built, tmp_path, dirs_exist_ok=True)
-    exercises = {"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(ANSWER,))}
+    exercises = {"routes": SimpleNamespace(name="routes", hints=("a", "b"), wrong=(ANSWER, ANSWER))}
     monkeypatch.setattr(drift, "load_exercises", lambda root, slug: exercises if slug == "04_routes" else {})
     return tmp_path
 

@@ -23,6 +23,7 @@ LAYERS: tuple[tuple[str, ...], ...] = (
     ("draw",),
     ("exercises",),
     ("notebook", "recording"),
+    ("guidance",),
     ("lab",),
     ("build", "workspace"),
     ("doctor",),

@@ -452,7 +452,6 @@ def test_direct_reply_to_is_the_same_message() -> None:
         (Basic.Reject(1, True), (Settlement.REJECT, True, (1,))),
         (Basic.Ack(9), (Settlement.ACK, False, ())),
     ],
-    ids=str,
 )
 def test_what_a_client_settles(settlement: base.Frame, expected: tuple[Settlement, bool, tuple[int, ...]]) -> None:
     made = opened()
