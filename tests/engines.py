@@ -7,9 +7,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 
-import pytest
-from _pytest.mark.structures import ParameterSet
-
 from lab_helpers.cluster.engines.compose import ComposeEngine
 from lab_helpers.cluster.engines.native import NativeEngine
 from lab_helpers.settings import EngineName, load_settings
@@ -31,11 +28,6 @@ def tested() -> list[EngineName]:
     if not here:
         raise RuntimeError(f"There is no engine to test: {MISSING}")
     return here
-
-
-def each() -> list[ParameterSet]:
-    """The engines to test, as parameters that let xdist run the tests of each in a process of its own."""
-    return [pytest.param(name, marks=pytest.mark.xdist_group(name)) for name in tested()]
 
 
 PORT_BASES = {"compose": 6672, "native": 8672}

@@ -5,12 +5,28 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from xdist.remote import Producer
+from xdist.scheduler import LoadScopeScheduling
 
 from lab_helpers.cluster import Cluster, lifecycle
 from tests import engines
 
 
-@pytest.fixture(scope="session", params=engines.each())
+class ByEngine(LoadScopeScheduling):
+    """Gives all tests of one engine to the same process: they share its cluster."""
+
+    def _split_scope(self, nodeid: str) -> str:
+        # The engine is among the test's parameters; what has none makes a cluster of its own by compose.
+        return "native" if "native" in nodeid.rpartition("[")[2].rstrip("]").split("-") else "compose"
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Producer) -> ByEngine:
+    """Test the engines side by side where there are two processes."""
+    return ByEngine(config, log)
+
+
+@pytest.fixture(scope="session", params=engines.tested())
 def engine_cluster(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
     """A cluster for these tests, from each engine: two processes of xdist test the two side by side."""
     folder = tmp_path_factory.mktemp(request.param)

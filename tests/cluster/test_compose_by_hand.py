@@ -15,7 +15,6 @@ from lab_helpers.settings import ROOT, Ports, load_settings
 from tests import engines
 
 
-@pytest.mark.xdist_group("compose")
 @pytest.mark.skipif("compose" not in engines.tested(), reason="no Docker Engine here, and none was asked for")
 def test_compose_alone_makes_a_whole_cluster(tmp_path: Path) -> None:
     ports = Ports(7672)

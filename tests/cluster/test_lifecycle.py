@@ -125,7 +125,7 @@ def test_everything_listens_on_this_machine_only(cluster: Cluster) -> None:
     assert {ip for ip, _ in listening} <= {"127.0.0.1", "::1"}
 
 
-@pytest.mark.parametrize("engine", engines.each())
+@pytest.mark.parametrize("engine", engines.tested())
 def test_ctrl_c_while_it_comes_up_leaves_nothing(engine: str, tmp_path: Path) -> None:
     with engines.settings_of(engines.environment(engine, tmp_path, own_ports=False)):
         process = run_labs("up", "--cluster-only")
@@ -144,7 +144,7 @@ def test_ctrl_c_while_it_comes_up_leaves_nothing(engine: str, tmp_path: Path) ->
         assert left == []
 
 
-@pytest.mark.parametrize("engine", engines.each())
+@pytest.mark.parametrize("engine", engines.tested())
 def test_a_taken_port_moves_the_cluster_and_down_leaves_nothing(engine: str, tmp_path: Path) -> None:
     with engines.settings_of(engines.environment(engine, tmp_path, own_ports=False)), socket.socket() as taken:
         taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

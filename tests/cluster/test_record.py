@@ -14,10 +14,10 @@ from pika.adapters.blocking_connection import BlockingChannel
 from pika.exceptions import AMQPError, ChannelClosedByBroker, NackError, UnroutableError
 
 from lab_helpers.broker import vhost
-from lab_helpers.broker.management import Management, ManagementAddress, path
+from lab_helpers.broker.management import Management, ManagementAddress, RefusedError, path
 from lab_helpers.broker.waiting import wait_until
 from lab_helpers.cluster import Cluster
-from lab_helpers.errors import LabsError
+from lab_helpers.errors import BrokerUnreachableError, LabsError
 from lab_helpers.record import events
 from lab_helpers.record.events import Settlement, Side
 from lab_helpers.record.recorder import Recorder
@@ -69,7 +69,10 @@ def desk(cluster: Cluster) -> Iterator[Desk]:
         assert notices == []
     finally:
         tap.close()
-        vhost.remove(nodes[0], VHOST)
+        # A node that has just come back may be slow to answer.
+        wait_until(
+            lambda: vhost.remove(nodes[0], VHOST) is None, seconds=60, retry_on=(BrokerUnreachableError, RefusedError)
+        )
         for node in nodes:
             node.close()
 
@@ -168,7 +171,8 @@ def test_requeued_and_rejected(desk: Desk) -> None:
         ("Delivered", 1, "dead", ""),
         ("Settled", (1,), ("dead",), Settlement.ACK),
     ]
-    assert [event.redelivered for event in story.delivered()] == [False, True, False]
+    # Whether a dead letter keeps the flag is the broker's: 4.3 does, 3.10 does not.
+    assert [event.redelivered for event in story.delivered("work")] == [False, True]
     assert list(story.messages) == [1]
 
 
