@@ -113,7 +113,9 @@ def measure(url: str, rounds: int) -> None:
                     ratio = statistics.median(a / b for a, b in zip(rates[name], rates["direct"], strict=True))
                     figures.append(f"{name} {statistics.median(rates[name]):8.0f} ({ratio:.2f})")
                 kind = "one by one " if confirmed else "unconfirmed"
-                print(f"  {client:8} {kind} {size:6} B   {'   '.join(figures)}", flush=True)
+                added = 1e6 / statistics.median(rates["recording"]) - 1e6 / statistics.median(rates["direct"])
+                cost = f"   {added:+.0f} µs a confirm" if confirmed else ""
+                print(f"  {client:8} {kind} {size:6} B   {'   '.join(figures)}{cost}", flush=True)
     for tap in taps.values():
         tap.close()
     with pika.BlockingConnection(pika.URLParameters(url)) as connection:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+import aiormq.exceptions
 from IPython.core.getipython import get_ipython
 from pika import exceptions as pika_errors
 from pika.adapters.utils.connection_workflow import AMQPConnectorException
@@ -34,7 +35,7 @@ EXPLANATIONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         "Run the cell that opens the connection again; `lab.cluster` shows how the nodes are.",
     ),
     (
-        (pika_errors.AMQPConnectionError, AMQPConnectorException),
+        (pika_errors.AMQPConnectionError, AMQPConnectorException, aiormq.exceptions.AMQPConnectionError),
         "No connection to the broker: is the cluster up? Evaluate `lab.cluster` to see, or run `labs status` "
         "in a terminal. If it is, run the lab's first cell again.",
     ),

@@ -186,7 +186,7 @@ class _Casting:
         for number, (key, (_, kind)) in enumerate(sorted(found.items(), key=lambda item: item[1][0])):
             connection, channel, name = key
             shown = name if names.count(name) == 1 else f"{name} of {connection}, channel {channel}"
-            made[key] = Actor(f"c{number}", "consumer", shown if name else f"{connection} (get)", kind)
+            made[key] = Actor(f"c{number}", "consumer", shown if name else connection, kind)
         return made
 
     def _publishing(self, made: Cast) -> list[Link]:

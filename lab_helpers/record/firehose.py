@@ -26,8 +26,8 @@ TRACES = "amq.rabbitmq.trace"
 PUBLISHES = "publish.#"
 LARGEST_QUEUE = 128 * 1024 * 1024
 """Bytes of traces that the broker keeps for one recording; later ones are dropped, and their routes not known."""
-LONGEST_DRAIN = 1.5
-"""Seconds to wait for the last traces."""
+LONGEST_DRAIN = 5.0
+"""Seconds to wait for the last traces: they come at once, but not on a machine that is very busy."""
 LONGEST_READ = 10.0
 """Seconds to read those that are there."""
 IDLE = 0.03

@@ -203,7 +203,7 @@ class Relay:
             self._lose(target)
 
     def _read(self, stream: Stream) -> None:
-        """Read once, keep it, and pass it on as far as the peer takes it."""
+        """Read once, pass it on as far as the peer takes it, and keep it."""
         try:
             size = stream.socket.recv_into(self._buffer)
         except BlockingIOError:
@@ -216,16 +216,18 @@ class Relay:
             return
         peer = stream.peer
         data = self._buffer[:size]
-        if stream.handshake is not None or self._recording.wants(stream.connection):
-            self._keep(stream, bytes(data))
+        # On with it first: what is done before costs the client time.
         try:
             sent = peer.socket.send(data)
         except BlockingIOError:
             sent = 0
         except OSError:
+            sent = None
+        if stream.handshake is not None or self._recording.wants(stream.connection):
+            self._keep(stream, bytes(data))
+        if sent is None:
             self._deafen(peer)
-            return
-        if sent < size:
+        elif sent < size:
             peer.pending = bytes(data[sent:])
             self._update(stream, peer)
 

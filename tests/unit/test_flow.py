@@ -198,7 +198,7 @@ def test_a_broker_may_refuse_and_a_get_may_find_nothing() -> None:
         "warehouse asks queue us for a message: it has none ready.",
         "warehouse gets message 1 from queue eu (auto-ack: it counts as acknowledged).",
     ]
-    assert ("consumer", "warehouse (get)", "basic.get") in {
+    assert ("consumer", "warehouse", "basic.get") in {
         (actor["role"], actor["name"], actor["kind"]) for actor in flow_data(script.story())["actors"]
     }
 

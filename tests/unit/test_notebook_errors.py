@@ -6,6 +6,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import aiormq.exceptions
 import pytest
 from IPython.core.interactiveshell import InteractiveShell
 from pika import exceptions as pika_errors
@@ -89,6 +90,7 @@ def test_each_explanation_is_for_its_own_error() -> None:
 
 def test_related_errors_are_explained_too() -> None:
     assert explanation(pika_errors.ProbableAuthenticationError()) == explanation(pika_errors.AMQPConnectionError())
+    assert explanation(aiormq.exceptions.AMQPConnectionError()) == explanation(pika_errors.AMQPConnectionError())
     assert explanation(pika_errors.ChannelClosedByBroker(404, "no queue")) == ""
     assert explanation(ValueError()) == ""
 

@@ -248,8 +248,8 @@ def test_a_recording_ends_also_where_it_is_never_quiet(made: Ends) -> None:
     try:
         began = time.monotonic()
         capture = the(made).stop_recording()
-        assert 0.9 < time.monotonic() - began < 10
-        assert len(capture.chunks) > 5
+        assert time.monotonic() - began < 10
+        assert capture.chunks
     finally:
         enough.set()
         talker.join()
