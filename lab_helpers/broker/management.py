@@ -16,6 +16,10 @@ from lab_helpers.errors import BrokerUnreachableError, LabsError
 
 Json = Any
 
+CHANGE_SECONDS = 60.0
+"""How long a change may take, at least: to delete a virtual host, the broker waits up to five seconds for each member
+of a quorum queue that has no leader, as after the death of all nodes."""
+
 
 @dataclass(frozen=True)
 class ManagementAddress:
@@ -70,15 +74,16 @@ class Management:
     address
         Where it answers and with which login.
     timeout
-        Seconds for one request.
+        Seconds for one look; a change may take :data:`CHANGE_SECONDS`.
     """
 
     def __init__(self, address: ManagementAddress, timeout: float = 10.0) -> None:
         self.address = address
+        self._looking = httpx.Timeout(timeout)
+        self._changing = httpx.Timeout(max(timeout, CHANGE_SECONDS), connect=timeout)
         self._http = httpx.Client(
             base_url=f"{address.url}/api",
             auth=(address.user, address.password),
-            timeout=timeout,
             # A proxy from the environment must never see what is meant for 127.0.0.1.
             trust_env=False,
             # A node that was killed leaves kept connections dead: try each request on a fresh one again.
@@ -124,12 +129,13 @@ class Management:
             ) from error
 
     def _send(self, method: str, path: str, body: Json) -> httpx.Response:
+        timeout = self._looking if method == "GET" else self._changing
         try:
-            return self._http.request(method, path, json=body)
+            return self._http.request(method, path, json=body, timeout=timeout)
         except (httpx.RemoteProtocolError, httpx.ReadError, httpx.WriteError):
             # The node behind a kept connection went away since the last request. Every request made here
             # may be repeated: GET, PUT and DELETE by HTTP's rules, and the POSTs used because they replace.
-            return self._http.request(method, path, json=body)
+            return self._http.request(method, path, json=body, timeout=timeout)
 
     def get(self, path: str) -> Json:
         """GET ``path``, relative to ``/api``."""
