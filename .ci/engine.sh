@@ -101,4 +101,5 @@ compose_plugin
 build rabbitmq:4.3-management rabbitmq --build-arg SUITE=sid
 build rabbitmq:4.0-management rabbitmq --build-arg SUITE=trixie
 build haproxy:3.2 haproxy
-say "Docker Engine ready: $(docker image ls --format '{{.Repository}}:{{.Tag}}' | grep -E '^(rabbitmq|haproxy):' | sort | paste -sd' ')"
+build redis:8 redis
+say "Docker Engine ready: $(docker image ls --format '{{.Repository}}:{{.Tag}}' | grep -E '^(rabbitmq|haproxy|redis):' | sort | paste -sd' ')"

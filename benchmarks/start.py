@@ -22,9 +22,9 @@ import psutil
 from lab_helpers.broker.management import Management, ManagementAddress, RefusedError
 from lab_helpers.broker.waiting import wait_until
 from lab_helpers.cluster import lifecycle
-from lab_helpers.cluster.engines.native import NativeEngine
+from lab_helpers.cluster.engines.native import CONFIGURATION, NativeEngine
 from lab_helpers.errors import BrokerUnreachableError
-from lab_helpers.settings import ROOT, Ports, ensure_secrets
+from lab_helpers.settings import Ports, ensure_secrets
 from tests import engines
 
 ALONE = Ports(9672)
@@ -37,14 +37,9 @@ class OneNode(NativeEngine):
     def nodes(self) -> tuple[str, ...]:
         return ("rmq1",)
 
-    def _node_environment(self, node: str) -> dict[str, str]:
-        alone = self.home / "alone.conf"
-        kept = (CONFIGURATION / "rabbitmq.conf").read_text().splitlines()
-        alone.write_text("\n".join(line for line in kept if not line.startswith("cluster_")))
-        return {**super()._node_environment(node), "RABBITMQ_CONFIG_FILE": str(alone)}
-
-
-CONFIGURATION = ROOT / "cluster"
+    def _write_configuration(self) -> None:
+        super()._write_configuration()
+        (self.home / "rmq1" / "conf.d" / "20-discovery.conf").unlink()
 
 
 def answers(address: ManagementAddress) -> bool:

@@ -3,26 +3,29 @@
 from __future__ import annotations
 
 import re
-import weakref
 from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import TypeVar
 
 from IPython.display import display
 
+from lab_helpers import accounting, database
 from lab_helpers.broker import topology as broker_topology
 from lab_helpers.broker import vhost, waiting
 from lab_helpers.broker.amqp import queue_depths
 from lab_helpers.broker.features import FEATURES
 from lab_helpers.cluster import Cluster, lifecycle
+from lab_helpers.cluster.front_door import FrontDoor
+from lab_helpers.cluster.redis_server import redis_url
 from lab_helpers.draw.card import Card
-from lab_helpers.draw.cluster import cluster_picture
 from lab_helpers.draw.picture import Picture
 from lab_helpers.draw.topology import topology_picture
-from lab_helpers.errors import LabsError
+from lab_helpers.errors import LabsError, NotPossibleHereError
 from lab_helpers.exercises import Bench
 from lab_helpers.exercises.progress import Progress
 from lab_helpers.guidance import Guidance
+from lab_helpers.overview import Overview
+from lab_helpers.record.ledger import Ledger
 from lab_helpers.record.recorder import Recorder
 from lab_helpers.record.story import Story
 from lab_helpers.record.tap import Tap
@@ -38,7 +41,7 @@ OWN_NODES = {
 """What only a cluster of our own lets a lab do, by the name that :meth:`Lab.needs` takes."""
 
 
-class Lab(Guidance):
+class Lab(Overview, Guidance):
     """A lab at work: a clean virtual host of its own, and the means to look at it.
 
     Making it again, also half-way through the lab, gives a clean start: faults of the cluster are healed, the
@@ -65,17 +68,19 @@ class Lab(Guidance):
         self.cluster: Cluster = lifecycle.current()
         """The nodes: ``lab.cluster["rmq2"].kill()``, ``.stop()``, ``.start()``, ``.pause()``, ``.resume()``."""
         self.cluster.heal()
+        self.cluster.engine.close_door()
         self.vhost = settings.vhost_prefix + slug
         """The lab's virtual host; its user has the same name."""
         self._nodes = self.cluster.managements()
         self._password = vhost.make_afresh(self._nodes, self.vhost)
         self._tap = Tap(self.cluster.engine.amqp()) if self.cluster.engine.amqp_scheme == "amqp" else None
-        if self._tap is not None:
-            # The notebook may make this lab again: the tap of the old one ends with it.
-            weakref.finalize(self, self._tap.close)
+        # The notebook may make this lab again. The garbage collector ends the old one's tap, and waits for no thread:
+        # it may have interrupted the start of another, in a moment in which no thread can end.
         self._recorder = Recorder(self._tap, self._nodes, self.vhost, self._own_url) if self._tap else None
         self._stories: dict[str, Story] = {}
         """What was recorded for an exercise, by its name: an older story does not count for it."""
+        self._ledgers: dict[str, Ledger] = {}
+        """What was counted for an exercise, by its name."""
         super().__init__(slug, Progress(settings.progress_file or settings.state_dir / "progress.json"), self._judged)
         self._version = self._nodes[0].version()
         display(
@@ -113,6 +118,47 @@ class Lab(Guidance):
         password = vhost.make_afresh(self._nodes, full)
         return self.cluster.amqp_url(full, full, password, self._tap.address if self._tap else None)
 
+    def redis(self) -> str:
+        """Start Redis beside the cluster where it does not run, and return the URL for ``redis.Redis.from_url``.
+
+        Raises
+        ------
+        LabsError
+            There is none here; says what to install or to set.
+        """
+        return redis_url(self.cluster.engine)
+
+    def database(self) -> str:
+        """The URL of a database for this lab, as ``sqlalchemy.create_engine`` takes it.
+
+        It is a SQLite file that goes with the cluster, or what ``LABS_DATABASE_URL`` names.
+
+        Raises
+        ------
+        LabsError
+            That one cannot be reached; says why.
+        """
+        return database.reached(load_settings(), self.vhost)
+
+    def front_door(self, backend: str) -> FrontDoor:
+        """Start a second HAProxy in front of the nodes, with a backend of your own, in place of one that runs.
+
+        Parameters
+        ----------
+        backend
+            The section ``backend amqp_nodes`` of its configuration.
+
+        Raises
+        ------
+        LabsError
+            HAProxy refuses it; says its reason.
+        """
+        return FrontDoor(self.cluster.engine, backend)
+
+    def through(self, address: str) -> str:
+        """The AMQP URL of the lab's virtual host by way of an address "host:port": a node's, or a front door's."""
+        return self.cluster.amqp_url(self.vhost, self.vhost, self._password, address)
+
     def record(self, exercise: str = "") -> AbstractContextManager[Recording]:
         """Record what clients and broker say to each other in a ``with`` block.
 
@@ -141,14 +187,60 @@ class Lab(Guidance):
 
         return recording(self._recorder, finished)
 
+    def ledger(self, *stories: Recording | Story, exercise: str = "") -> accounting.Account:
+        """Open a ledger: what was sent, confirmed, received and acknowledged, message by message, with its verdict.
+
+        Parameters
+        ----------
+        stories
+            Recordings to fill it from; without any it is empty, and your program fills it.
+        exercise
+            The exercise that this is an answer to, if any: its check reads this ledger, and not the story that
+            :meth:`record` keeps for the exercise.
+
+        Raises
+        ------
+        LabsError
+            A recording is not over or not complete; or there is no such exercise.
+        """
+        if exercise:
+            self._exercise(exercise)
+        made = accounting.account(stories)
+        if exercise:
+            self._ledgers[exercise] = made
+        return made
+
+    def drain(self, ledger: Ledger, *queues: str, seconds: float = 30.0) -> int:
+        """Take what is left in queues through every node that is up, and note it in a ledger as received and acked.
+
+        Close your own channels first: what a client holds unacknowledged cannot be taken.
+
+        Parameters
+        ----------
+        ledger
+            Takes the notes; a message is known by its ``message_id``, else by its body as text.
+        queues
+            The names of classic or quorum queues.
+        seconds
+            For the whole.
+
+        Returns
+        -------
+        int
+            How many messages were taken.
+
+        Raises
+        ------
+        LabsError
+            A queue's node is down, there is no such queue, or it is not empty after ``seconds``.
+        """
+
+        return sum(accounting.drain(ledger, queues, self.cluster, self.vhost, self.through, seconds).values())
+
     @property
     def version(self) -> str:
         """RabbitMQ's version, as "4.3.6"."""
         return self._version
-
-    def status(self) -> Picture:
-        """The cluster as it is now, as a picture: the front door, the nodes, and whether each is ready."""
-        return cluster_picture(self.cluster.status())
 
     def topology(self, *, default_exchange: bool = False) -> Picture:
         """The exchanges, bindings and queues that exist now, as a picture.
@@ -193,13 +285,15 @@ class Lab(Guidance):
         Parameters
         ----------
         feature
-            A name of :data:`lab_helpers.broker.features.FEATURES` or of :data:`OWN_NODES`.
+            A name of :data:`lab_helpers.broker.features.FEATURES` or of :data:`OWN_NODES`, or "redis".
 
         Raises
         ------
         LabsError
             There is no feature of that name.
         """
+        if feature == "redis":
+            return self._has_redis()
         if feature in OWN_NODES:
             if not self.cluster.is_ours:
                 display(
@@ -213,7 +307,8 @@ class Lab(Guidance):
             return self.cluster.is_ours
         if feature not in FEATURES:
             raise LabsError(
-                f"No feature is called {feature!r}.", remedy=f"There are: {', '.join(sorted([*FEATURES, *OWN_NODES]))}."
+                f"No feature is called {feature!r}.",
+                remedy=f"There are: {', '.join(sorted([*FEATURES, *OWN_NODES, 'redis']))}.",
             )
         wanted = FEATURES[feature]
         present = wanted.is_in(self._version)
@@ -228,8 +323,16 @@ class Lab(Guidance):
             )
         return present
 
+    def _has_redis(self) -> bool:
+        try:
+            self.redis()
+        except NotPossibleHereError as missing:
+            display(Card("note", "No Redis here", f"{missing} Read on: the outputs are on the course's pages."))
+            return False
+        return True
+
     def _judged(self, exercise: str) -> Bench:
-        return Bench(self.cluster, self._nodes, self.vhost, self._stories.get(exercise))
+        return Bench(self.cluster, self._nodes, self.vhost, self._stories.get(exercise), self._ledgers.get(exercise))
 
     def _own_url(self) -> str:
         """The URL by which this object looks at the broker itself: past the tap, so that no story tells of it."""

@@ -35,6 +35,11 @@ EXPLANATIONS: tuple[tuple[tuple[type[BaseException], ...], str], ...] = (
         "Run the cell that opens the connection again; `lab.cluster` shows how the nodes are.",
     ),
     (
+        (pika_errors.ConnectionClosedByBroker,),
+        "The broker closed this connection; the code and the text above say why (320: its node was shut down). "
+        "Mend that, and run the cell that opens the connection again.",
+    ),
+    (
         (pika_errors.AMQPConnectionError, AMQPConnectorException, aiormq.exceptions.AMQPConnectionError),
         "No connection to the broker: is the cluster up? Evaluate `lab.cluster` to see, or run `labs status` "
         "in a terminal. If it is, run the lab's first cell again.",

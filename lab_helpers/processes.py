@@ -6,7 +6,9 @@ import json
 import os
 import signal
 import subprocess
+import time
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -15,6 +17,10 @@ from lab_helpers.errors import LabsError
 
 CLOCK_STEP = 2.0
 """Seconds by which a process's start may seem to move: it is counted from the boot, by a clock that gets corrected."""
+KILLED_WITHIN = 10.0
+"""Seconds for a process that was killed to end."""
+LOOK_EVERY = 0.02
+"""Seconds between two looks at a process that is to end."""
 
 
 class Background:
@@ -35,6 +41,14 @@ class Background:
     def spawn(self, command: Sequence[str], env: Mapping[str, str], cwd: Path | None = None) -> None:
         """Start the program, detached from this terminal, its output going to the log file.
 
+        Parameters
+        ----------
+        command, env
+            The program with its arguments, and all of its environment.
+        cwd
+            Where it works; the folder of its files if None. Never where the caller happens to be: that folder may be
+            deleted one day, and RabbitMQ 3.10's management API then answers every request with 500.
+
         Raises
         ------
         LabsError
@@ -46,7 +60,7 @@ class Background:
                 child = subprocess.Popen(
                     command,
                     env=dict(env),
-                    cwd=cwd,
+                    cwd=cwd or self.pid_file.parent,
                     stdin=subprocess.DEVNULL,
                     stdout=log,
                     stderr=subprocess.STDOUT,
@@ -93,12 +107,25 @@ class Background:
             self.signal(signal.SIGKILL if forcibly else signal.SIGTERM)
             # A stopped process acts on SIGTERM only when it goes on.
             self.signal(signal.SIGCONT)
-            try:
-                process.wait(seconds)
-            except psutil.TimeoutExpired:
+            if not self._ends_within(seconds):
                 self.signal(signal.SIGKILL)
-                process.wait(10)
+                self._ends_within(KILLED_WITHIN)
+            with suppress(psutil.TimeoutExpired):
+                process.wait(0)  # ours to bury, if it was this process that started it
         self.pid_file.unlink(missing_ok=True)
+
+    def _ends_within(self, seconds: float) -> bool:
+        """Whether the process ends in time.
+
+        To wait for its process id would not do: what another process started, a notebook that is still open or a test,
+        keeps its id after its end until that one asks for it.
+        """
+        deadline = time.monotonic() + seconds
+        while self.process() is not None:
+            if time.monotonic() > deadline:
+                return False
+            time.sleep(LOOK_EVERY)
+        return True
 
     def signal(self, number: signal.Signals) -> None:
         """Send a signal, if the process is there."""

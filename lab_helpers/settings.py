@@ -25,6 +25,9 @@ ROOT = Path(__file__).resolve().parent.parent
 NODES = ("rmq1", "rmq2", "rmq3")
 """The cluster's nodes. Each is ``rmqN@rmqN`` to Erlang, with either engine."""
 
+SPARE = "rmq4"
+"""A node that is no member of the cluster: a lab adds it, and the learner joins it by hand."""
+
 EngineName = Literal["compose", "native", "external"]
 
 
@@ -32,9 +35,9 @@ EngineName = Literal["compose", "native", "external"]
 class Ports:
     """A block of ports on 127.0.0.1, all derived from the front door's AMQP port.
 
-    With the usual base 5672: AMQP 5672 in front of 5673–5675, management 15672 in front of
-    15673–15675, HAProxy's statistics on 8404. The native engine also uses 25672 (epmd) and
-    25673–25675 (between the nodes).
+    With the usual base 5672: AMQP 5672 in front of 5673–5675 (5676 the spare node), management 15672 in front of
+    15673–15675 (15676), HAProxy's statistics on 8404, Redis on 5680. The native engine also uses 25672 (epmd) and
+    25673–25676 (between the nodes).
     """
 
     base: int = 5672
@@ -67,17 +70,32 @@ class Ports:
         """Held while a cluster comes up in this block, so that no other takes the block meanwhile."""
         return self.base + 9
 
+    @property
+    def door(self) -> int:
+        """The second HAProxy, which only runs when a lab asks for it."""
+        return self.base + 5
+
+    @property
+    def door_statistics(self) -> int:
+        """The second HAProxy's statistics page."""
+        return self.statistics + 1
+
+    @property
+    def redis(self) -> int:
+        """Redis, which only runs when a lab asks for it."""
+        return self.base + 8
+
     def node_amqp(self, node: str) -> int:
         """One node's own AMQP port."""
-        return self.amqp + NODES.index(node) + 1
+        return self.amqp + number(node)
 
     def node_management(self, node: str) -> int:
         """One node's own management port."""
-        return self.management + NODES.index(node) + 1
+        return self.management + number(node)
 
     def node_distribution(self, node: str) -> int:
         """The port on which the native engine's nodes talk to each other."""
-        return self.epmd + NODES.index(node) + 1
+        return self.epmd + number(node)
 
     def published(self) -> dict[str, int]:
         """Every port that a learner may use, by the name ``docker-compose.yml`` gives it."""
@@ -85,15 +103,23 @@ class Ports:
             "LABS_AMQP_PORT": self.amqp,
             "LABS_MANAGEMENT_PORT": self.management,
             "LABS_STATISTICS_PORT": self.statistics,
+            "LABS_REDIS_PORT": self.redis,
+            "LABS_DOOR_AMQP_PORT": self.door,
+            "LABS_DOOR_STATISTICS_PORT": self.door_statistics,
         }
-        for node in NODES:
+        for node in (*NODES, SPARE):
             ports[f"LABS_{node.upper()}_AMQP_PORT"] = self.node_amqp(node)
             ports[f"LABS_{node.upper()}_MANAGEMENT_PORT"] = self.node_management(node)
         return ports
 
     def internal(self) -> dict[str, int]:
         """The ports that only the native engine's nodes use among themselves."""
-        return {"epmd": self.epmd, **{f"{node} distribution": self.node_distribution(node) for node in NODES}}
+        return {"epmd": self.epmd, **{f"{node} distribution": self.node_distribution(node) for node in (*NODES, SPARE)}}
+
+
+def number(node: str) -> int:
+    """A node's place in the block of ports: 1 for "rmq1"."""
+    return (*NODES, SPARE).index(node) + 1
 
 
 class Settings(BaseSettings):
@@ -125,6 +151,10 @@ class Settings(BaseSettings):
     """The external engine's broker, as ``amqp://user:password@host:port``."""
     management_url: str = ""
     """The external engine's management API, as ``http://user:password@host:port``."""
+    redis_url: str = ""
+    """The external engine's Redis, as ``redis://:password@host:port/0``; a local engine has one of its own."""
+    database_url: str = ""
+    """The database that some labs write to, as SQLAlchemy takes it; a SQLite file in the state folder by default."""
     vhost_prefix: str = ""
     """Put before the name of each lab's virtual host, where several learners share one broker."""
     compose_project: str = ""
@@ -135,6 +165,15 @@ class Settings(BaseSettings):
     def _from_the_checkout(cls, path: Path | None) -> Path | None:
         """A relative path is meant from the checkout, wherever the command or the notebook was started."""
         return ROOT / path if path else None
+
+    def store(self, vhost: str) -> str:
+        """The URL of the database that a lab in this virtual host writes to, as SQLAlchemy takes it."""
+        return self.database_url or f"sqlite:///{self.stores / vhost}.db"
+
+    @property
+    def stores(self) -> Path:
+        """The folder of the SQLite files; they go with the cluster."""
+        return self.state_dir / "stores"
 
     @property
     def project(self) -> str:

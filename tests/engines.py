@@ -30,7 +30,9 @@ def tested() -> list[EngineName]:
     return here
 
 
-PORT_BASES = {"compose": 6672, "native": 8672}
+PORTS_FURTHER = int(os.environ.get("LABS_TEST_PORTS_FURTHER", "0"))
+"""How far to move all blocks, so that two checkouts can be tested side by side on one machine."""
+PORT_BASES = {"compose": 6672 + PORTS_FURTHER, "native": 8672 + PORTS_FURTHER}
 """Each engine's own block, so that two that start at the same moment do not choose the same one."""
 
 

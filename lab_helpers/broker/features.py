@@ -49,6 +49,18 @@ FEATURES = {
         "https://www.rabbitmq.com/docs/queues#durability",
         until=(4, 3),
     ),
+    "global-prefetch": Feature(
+        "A prefetch limit shared by the consumers of a channel",
+        "From 4.3 on `basic.qos` with the global flag is accepted and applied to each consumer.",
+        "https://www.rabbitmq.com/release-information/deprecated-features-list",
+        until=(4, 3),
+    ),
+    "ram-nodes": Feature(
+        "RAM nodes",
+        "Every node keeps the metadata on disk.",
+        "https://www.rabbitmq.com/docs/3.13/clustering#cluster-node-types",
+        until=(4, 3),
+    ),
     "delayed-retry": Feature(
         "Delayed retry of quorum queues",
         "Elsewhere a retry waits in a queue with a TTL and a dead-letter exchange.",

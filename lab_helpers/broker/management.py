@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from operator import itemgetter
 from typing import Any, Self
 from urllib.parse import quote, unquote, urlsplit
 
@@ -161,9 +162,14 @@ class Management:
         """RabbitMQ's version, as "4.3.6"."""
         return str(self.get("/overview?columns=rabbitmq_version&disable_stats=true")["rabbitmq_version"])
 
+    def members(self) -> dict[str, bool]:
+        """The cluster's members as the asked node knows them, as ``rmq1@rmq1``, each with whether it runs; sorted."""
+        nodes = self.get("/nodes?columns=name,running")
+        return {node["name"]: node["running"] for node in sorted(nodes, key=itemgetter("name"))}
+
     def running_nodes(self) -> list[str]:
         """The nodes that the asked node sees running, itself included, as ``rmq1@rmq1``, sorted."""
-        return sorted(node["name"] for node in self.get("/nodes?columns=name,running") if node["running"])
+        return [name for name, runs in self.members().items() if runs]
 
 
 def reason_in(response: httpx.Response) -> str:

@@ -25,7 +25,9 @@ from lab_helpers.build.files import (
 from lab_helpers.build.notebooks import dumps, solution, student
 from lab_helpers.build.pages import index, page
 from lab_helpers.build.source import LabSource, find, select
+from lab_helpers.build.verification import verdicts
 from lab_helpers.errors import LabsError
+from lab_helpers.exercises import Outcome
 
 
 def build(
@@ -100,11 +102,17 @@ def _execute(source: LabSource, cwd: Path | None) -> NotebookNode:
     # Learners run a lab in workspace/: it must not depend on the files that lie beside its source.
     with tempfile.TemporaryDirectory(prefix="labs-") as empty:
         executed = normalise(run(solution(source), cwd or Path(empty)))
-    wrong = problems(executed)
+    last = {verdict.exercise: verdict for verdict in verdicts(executed.cells)}
+    unsolved = [
+        f"the solution of exercise {name!r} got {verdict.outcome}: {verdict.message}"
+        for name, verdict in last.items()
+        if verdict.outcome is not Outcome.PASSED
+    ]
+    wrong = [*problems(executed), *unsolved]
     if wrong:
         raise LabsError(
             f"Lab {source.slug}: {'; '.join(wrong)}.",
-            remedy=f"Correct the cell or its tags in {source.file}.",
+            remedy=f"Correct the cell, its tags or the exercise in labs/src/{source.slug}.",
         )
     return executed
 

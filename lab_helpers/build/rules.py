@@ -13,6 +13,8 @@ from lab_helpers.exercises import Exercise
 PARTS = ("lab.py", "exercises.py")
 """What a lab's folder holds."""
 
+_LINK = re.compile(r"\((\d\d_[a-z0-9_]+)\.ipynb")
+_MENTION = re.compile(r"\b[Ll]ab (\d\d)\b")
 _CHECK = re.compile(r"""\.check\(\s*["']([^"']+)["']""")
 
 
@@ -80,7 +82,7 @@ def static_findings(source: LabSource, exercises: Mapping[str, Exercise]) -> lis
             for answer in exercise.wrong
             if not answer.message.strip()
         ]
-    return found + strays(source)
+    return found + dead_links(source) + strays(source)
 
 
 def same_code(stub: str, solution: str) -> bool:
@@ -89,6 +91,22 @@ def same_code(stub: str, solution: str) -> bool:
         return ast.dump(ast.parse(stub)) == ast.dump(ast.parse(solution))
     except SyntaxError:
         return False
+
+
+def dead_links(source: LabSource) -> list[str]:
+    """Name the labs that the text speaks of and that are not there."""
+    there = {path.name for path in (source.root / "labs" / "src").iterdir()}
+    numbers = {name[:2] for name in there}
+    text = "\n".join(cell.source for cell in source.notebook.cells if cell.cell_type == "markdown")
+    linked = {slug for slug in _LINK.findall(text) if slug not in there}
+    named = {number for number in _MENTION.findall(text) if number not in numbers}
+    return [
+        *(
+            f"{source.file}: links to {slug}.ipynb, and there is no such lab; take the link out."
+            for slug in sorted(linked)
+        ),
+        *(f"{source.file}: speaks of lab {number}, and there is none; take it out." for number in sorted(named)),
+    ]
 
 
 def strays(source: LabSource) -> list[str]:

@@ -5,7 +5,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
@@ -45,7 +45,7 @@ class Finding:
     text: str
 
 
-def verify(source: LabSource, cwd: Path) -> list[Finding]:
+def verify(source: LabSource, cwd: Path, *, solved: bool = True) -> list[Finding]:
     """Run a lab as a student leaves it, solved, and with each wrong answer, and say how each came out.
 
     Parameters
@@ -54,6 +54,8 @@ def verify(source: LabSource, cwd: Path) -> list[Finding]:
         The lab.
     cwd
         The folder that the kernels start in.
+    solved
+        Whether to run the solution too; nbval's comparison of the solved notebook proves the same.
 
     Raises
     ------
@@ -63,9 +65,8 @@ def verify(source: LabSource, cwd: Path) -> list[Finding]:
     exercises = load(source.root, source.slug)
     try:
         return [
-            *_expect(student(source), "as shipped", Outcome.NOT_ATTEMPTED, exercises, cwd),
-            *_expect(solution(source), "solved", Outcome.PASSED, exercises, cwd),
-            *_from_the_start(source, exercises, cwd),
+            *_unsolved(source, exercises, cwd),
+            *(_solved(solution(source), exercises, cwd) if solved else ()),
         ]
     finally:
         _clean_up(source)
@@ -86,67 +87,96 @@ def verdicts(cells: Iterable[NotebookNode]) -> list[ShownVerdict]:
     return [ShownVerdict(b["exercise"], Outcome(b["outcome"]), b["message"]) for b in bundles if b]
 
 
-def _expect(
-    notebook: NotebookNode, state: str, outcome: Outcome, exercises: Mapping[str, Exercise], cwd: Path
-) -> list[Finding]:
-    """Run a notebook in which every exercise must end with the same outcome."""
+def _solved(notebook: NotebookNode, exercises: Mapping[str, Exercise], cwd: Path) -> list[Finding]:
+    """Run the solved notebook, in which every exercise must pass and every cell raise that says so."""
     try:
         executed = run(notebook, cwd, _APART)
     except LabsError as error:
-        return [Finding(False, f"{state}: {error}")]
-    # Only the solved notebook must raise where it says so: a stub need not get that far.
-    wrong = problems(executed) if outcome is Outcome.PASSED else []
-    last = {verdict.exercise: verdict for verdict in verdicts(executed.cells)}
+        return [Finding(False, f"solved: {error}")]
     return [
-        Finding(not wrong, "; ".join([f"{state}: runs from top to bottom", *wrong])),
-        *(_judge(f"{state}: exercise {name!r}", last.get(name), outcome) for name in exercises),
+        _runs("solved", problems(executed)),
+        *_each("solved", executed.cells, Outcome.PASSED, exercises),
     ]
 
 
-def _from_the_start(source: LabSource, exercises: Mapping[str, Exercise], cwd: Path) -> list[Finding]:
-    """Try what is left of a solution, and each wrong answer, all in one kernel.
+def _unsolved(source: LabSource, exercises: Mapping[str, Exercise], cwd: Path) -> list[Finding]:
+    """Run the lab as shipped, and then, in the same kernel, what is left of a solution and each wrong answer.
 
-    Before each check the cells above the exercise are run again, and the lab's first one makes all afresh: so nothing
-    that was solved before may count.
+    The experiments so run once, also for the names that they define. Before each further check the lab's first cells
+    make all afresh, and the cells under the exercise's own heading build what it begins with: so nothing that was
+    solved before may count, and an exercise that needs what an experiment left on the broker is found.
     """
     original, solved = student(source), solution(source)
-    cells: list[NotebookNode] = []
+    tried: list[NotebookNode] = []
     expected: list[tuple[str, Outcome, str, NotebookNode]] = []
 
     def check(name: str, what: str, outcome: Outcome, message: str = "") -> None:
-        cells.append(new_code_cell(f'lab.check("{name}")'))
-        expected.append((f"exercise {name!r}, {what}", outcome, message, cells[-1]))
+        tried.append(new_code_cell(f'lab.check("{name}")'))
+        expected.append((f"exercise {name!r}, {what}", outcome, message, tried[-1]))
 
     for name, exercise in exercises.items():
-        before = code_before(name, original)
+        before = [*set_up(original), *under_its_heading(original, name)]
         answers = [cell for cell in solved.cells if cell.metadata.get("exercise") == name]
-        cells += [deepcopy(cell) for cell in (*before, *answers, *before)]
+        tried += [deepcopy(cell) for cell in (*before, *answers, *before)]
         check(name, "begun anew after its solution", Outcome.NOT_ATTEMPTED)
         for answer in exercise.wrong:
-            cells += [*deepcopy(before), new_code_cell(answer.code)]
+            # One that raises is told by its verdict, and does not keep the others from being tried.
+            raising = {"tags": ["raises-exception"]}
+            tried += [*deepcopy(before), new_code_cell(answer.code, metadata=raising)]
             check(name, f"wrong answer {answer.name!r}", Outcome.INCORRECT, answer.message)
-    for position, cell in enumerate(cells):
+    for position, cell in enumerate(tried):
         cell.id = f"try-{position}"
     try:
-        executed = run(new_notebook(cells=cells, metadata=original.metadata), cwd, _APART)
+        cells = run(new_notebook(cells=[*original.cells, *tried], metadata=original.metadata), cwd, _APART).cells
     except LabsError as error:
-        return [Finding(False, f"wrong answers: {error}")]
-    said = {cell.id: verdicts([cell]) for cell in executed.cells}
+        return [Finding(False, f"as shipped, and with wrong answers: {error}")]
+    said = {cell.id: verdicts([cell]) for cell in cells}
     return [
-        _judge(what, said[cell.id][-1] if said[cell.id] else None, outcome, message)
-        for what, outcome, message, cell in expected
+        # A stub need not get as far as to raise.
+        _runs("as shipped", []),
+        *_each("as shipped", cells[: len(original.cells)], Outcome.NOT_ATTEMPTED, exercises),
+        *(
+            _judge(what, said[cell.id][-1] if said[cell.id] else None, outcome, message)
+            for what, outcome, message, cell in expected
+        ),
     ]
 
 
-def code_before(exercise: str, notebook: NotebookNode) -> list[NotebookNode]:
-    """The code cells above an exercise's own."""
-    before = []
-    for cell in notebook.cells:
-        if cell.metadata.get("exercise") == exercise:
-            break
-        if cell.cell_type == "code":
-            before.append(cell)
-    return before
+def _runs(state: str, wrong: Sequence[str]) -> Finding:
+    """That a notebook ran to its end, and what it should have raised on its way."""
+    return Finding(not wrong, "; ".join([f"{state}: runs from top to bottom", *wrong]))
+
+
+def _each(
+    state: str, cells: Iterable[NotebookNode], outcome: Outcome, exercises: Mapping[str, Exercise]
+) -> list[Finding]:
+    """Whether every exercise ended with the same outcome."""
+    last = {verdict.exercise: verdict for verdict in verdicts(cells)}
+    return [_judge(f"{state}: exercise {name!r}", last.get(name), outcome) for name in exercises]
+
+
+def code_above(notebook: NotebookNode, end: int, start: int = 0) -> list[NotebookNode]:
+    """The code cells from ``start`` up to, and without, the cell at ``end``."""
+    return [cell for cell in notebook.cells[start:end] if cell.cell_type == "code"]
+
+
+def set_up(notebook: NotebookNode) -> list[NotebookNode]:
+    """The first code cells, up to the next text: those that make the lab."""
+    kinds = [cell.cell_type for cell in notebook.cells]
+    first = kinds.index("code")
+    return code_above(notebook, kinds.index("markdown", first))
+
+
+def under_its_heading(notebook: NotebookNode, exercise: str) -> list[NotebookNode]:
+    """The code cells between an exercise's heading and the cell that the learner writes."""
+    end = next(at for at, cell in enumerate(notebook.cells) if cell.metadata.get("exercise") == exercise)
+    headings = [at for at, cell in enumerate(notebook.cells[:end]) if has_heading(cell)]
+    return code_above(notebook, end, headings[-1] if headings else 0)
+
+
+def has_heading(cell: NotebookNode) -> bool:
+    """Whether a text begins a part of the lab."""
+    return cell.cell_type == "markdown" and any(line.startswith("#") for line in cell.source.splitlines())
 
 
 def _judge(what: str, verdict: ShownVerdict | None, outcome: Outcome, message: str = "") -> Finding:

@@ -2,160 +2,22 @@
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext, suppress
 from urllib.parse import quote
 
 from lab_helpers.broker.management import Management, RefusedError
 from lab_helpers.broker.waiting import TimedOutError, wait_until
 from lab_helpers.cluster import faults
 from lab_helpers.cluster.engine import Engine
-from lab_helpers.cluster.status import ClusterStatus, NodeState, NodeStatus
+from lab_helpers.cluster.node import LOOK_SECONDS, NODE_READY_WITHIN, REJOINS_WITHIN, Node
+from lab_helpers.cluster.status import ClusterStatus, NodeState
 from lab_helpers.errors import BrokerUnreachableError, LabsError, NotPossibleHereError
+from lab_helpers.settings import NODES, SPARE
 
-LOOK_SECONDS = 2.0
-"""How long one look at a node may take: a held node accepts the connection and never answers."""
-NODE_READY_WITHIN = 120.0
-"""Seconds for a node to boot; 5 to 15 on an idle machine, and machines are not always idle."""
-
-
-REJOINS_WITHIN = 40.0
-"""Seconds for a node that was held or cut off to find back by itself; it takes 10 where it does."""
-
-
-class Node:
-    """One node of the cluster, to be stopped, started and broken.
-
-    Each method returns when what it says is done: a killed node is dead, a started one is ready.
-    """
-
-    def __init__(self, cluster: Cluster, name: str) -> None:
-        self.name = name
-        self._cluster = cluster
-        self._engine = cluster.engine
-
-    def __repr__(self) -> str:
-        return f"<{self.name}: {self.status().state}>"
-
-    def status(self) -> NodeStatus:
-        """How the node is now."""
-        state = self._engine.process_state(self.name)
-        sees: frozenset[str] = frozenset()
-        if state is NodeState.BOOTING and self._answers():
-            state = NodeState.READY
-            sees = self._sees()
-        return NodeStatus(
-            self.name,
-            state,
-            self._engine.amqp(self.name),
-            self._engine.management(self.name).url,
-            sees,
-        )
-
-    def start(self) -> None:
-        """Start the node again on the data it had, and return when it is ready and back among the others."""
-        if self._engine.process_state(self.name) is NodeState.STOPPED:
-            self._engine.start(self.name)
-        self.await_ready()
-
-    def stop(self) -> None:
-        """Shut the node down cleanly."""
-        self.resume_if_paused()
-        if self._engine.process_state(self.name) is not NodeState.STOPPED:
-            self._engine.stop(self.name)
-
-    def kill(self) -> None:
-        """Kill the node as a power cut would (SIGKILL)."""
-        if self._engine.process_state(self.name) is not NodeState.STOPPED:
-            self._engine.kill(self.name)
-
-    def restart(self) -> None:
-        """Stop the node cleanly and start it again."""
-        self.stop()
-        self.start()
-
-    def pause(self) -> None:
-        """Hold the node: connections stay open, nothing answers."""
-        if self._engine.process_state(self.name) is NodeState.STOPPED:
-            raise LabsError(
-                f"{self.name} does not run, so it cannot be paused.",
-                remedy=f'Start it first: lab.cluster["{self.name}"].start().',
-            )
-        self._engine.pause(self.name)
-
-    def resume(self) -> None:
-        """Let the paused node go on, and return when it is ready."""
-        self.resume_if_paused()
-        try:
-            self.await_ready(REJOINS_WITHIN)
-        except TimedOutError:
-            # The others gave it up meanwhile, and before Khepri it may not find back by itself.
-            self._engine.kill(self.name)
-            self.start()
-
-    def resume_if_paused(self) -> None:
-        """Let the node go on without waiting for it."""
-        if self._engine.process_state(self.name) is NodeState.PAUSED:
-            self._engine.resume(self.name)
-
-    def ctl(self, *arguments: str) -> str:
-        """Run ``rabbitmqctl`` on this node and return what it prints."""
-        return self._engine.ctl(self.name, *arguments)
-
-    def log(self, lines: int = 15) -> str:
-        """The end of the node's log."""
-        return self._engine.log(self.name, lines)
-
-    def await_ready(self, seconds: float = NODE_READY_WITHIN) -> None:
-        """Wait until the node is ready and sees every other ready node.
-
-        Raises
-        ------
-        TimedOutError
-            It is not, after so many seconds.
-        """
-
-        def back_among_the_others() -> bool:
-            nodes = self._cluster.status().nodes
-            ready = frozenset(node.name for node in nodes if node.state is NodeState.READY)
-            return self.name in ready and all(ready <= node.sees for node in nodes if node.name in ready)
-
-        wait_until(
-            back_among_the_others,
-            seconds=seconds,
-            what=f"{self.name} to be ready and see the others",
-        )
-
-    def _answers(self) -> bool:
-        """Whether the AMQP port, which opens last, and the management API answer."""
-        if not self._accepts():
-            return False
-        try:
-            with Management(self._engine.management(self.name), timeout=LOOK_SECONDS) as management:
-                management.get("/whoami")
-        except BrokerUnreachableError:
-            return False
-        except RefusedError:
-            # It answers; only the login is wrong, because .env was lost. `labs up` mends that.
-            pass
-        return True
-
-    def _sees(self) -> frozenset[str]:
-        """The nodes that this one sees running; none where it has to wait for one that hangs."""
-        try:
-            with Management(self._engine.management(self.name), timeout=LOOK_SECONDS) as management:
-                return frozenset(self._cluster.short_name(name) for name in management.running_nodes())
-        except (BrokerUnreachableError, RefusedError):
-            return frozenset()
-
-    def _accepts(self) -> bool:
-        host, _, port = self._engine.amqp(self.name).rpartition(":")
-        try:
-            with socket.create_connection((host.strip("[]"), int(port)), timeout=LOOK_SECONDS):
-                return True
-        except OSError:
-            return False
+FORGOTTEN_WITHIN = 60.0
+"""Seconds for a cluster to forget a node that is dead; it takes two where the others have noticed its death."""
 
 
 class Cluster:
@@ -209,6 +71,71 @@ class Cluster:
             self.engine.statistics,
         )
 
+    def add(self, name: str = SPARE, cookie: str = "") -> Node:
+        """Start a fourth node from nothing, and return it when it is ready: a broker of its own, no member yet.
+
+        One that is there is removed first. :meth:`heal`, and so the next lab, removes it too.
+
+        Parameters
+        ----------
+        name
+            There is one spare node, "rmq4".
+        cookie
+            Its Erlang cookie; the cluster's if empty.
+
+        Raises
+        ------
+        LabsError
+            There is no spare node of that name; or it does not start.
+        NotPossibleHereError
+            The cluster is somebody else's.
+        """
+        self._refuse_if_not_ours("add a node to it")
+        if name != SPARE:
+            raise LabsError(f"There is no spare node {name!r}.", remedy=f'There is one: lab.cluster.add("{SPARE}").')
+        self.remove(name)
+        self.engine.add_spare(cookie or self.engine.settings.erlang_cookie.get_secret_value())
+        node = self[SPARE]
+        node.await_ready()
+        return node
+
+    def remove(self, name: str = SPARE) -> None:
+        """Kill the fourth node, delete its data, and let the cluster forget it if it was a member.
+
+        Raises
+        ------
+        LabsError
+            It is one of the three that belong to the cluster.
+        """
+        if name != SPARE:
+            raise LabsError(
+                f"{name} belongs to the cluster and is not removed.", remedy=f"Only {SPARE} comes and goes."
+            )
+        if SPARE in self.engine.nodes:
+            self.engine.end_spare()
+        self._forget_spare()
+
+    def _forget_spare(self) -> None:
+        """Take the spare node out of the cluster's list, where one of the three has it there."""
+        full = f"{SPARE}@{SPARE}"
+
+        def lists_it(name: str) -> bool:
+            with Management(self.engine.management(name), LOOK_SECONDS) as management:
+                try:
+                    return full in management.members()
+                except BrokerUnreachableError:
+                    return False
+
+        def is_gone() -> bool:
+            listing = [name for name in NODES if lists_it(name)]
+            if listing:
+                self.engine.ctl(listing[0], "forget_cluster_node", full)
+            return not listing
+
+        if self.is_ours:
+            # The others may still hold it for running, for a moment after its death.
+            wait_until(is_gone, seconds=FORGOTTEN_WITHIN, what=f"the cluster to forget {SPARE}", retry_on=(LabsError,))
+
     def partition(self, *names: str) -> None:
         """Cut the named nodes off from the others; clients still reach all of them.
 
@@ -219,7 +146,7 @@ class Cluster:
         NotPossibleHereError
             The cluster is somebody else's.
         """
-        self._refuse_if_not_ours()
+        self._refuse_if_not_ours("partition it")
         faults.cut(self.engine, names)
 
     def heal(self) -> None:
@@ -227,26 +154,39 @@ class Cluster:
 
         Quick and harmless where nothing is broken.
         """
-        if not self.is_ours or self.status().is_whole:
+        if not self.is_ours:
             return
+        # The three may be whole, and still refuse the fourth node, from which a lab has cut them off.
+        if SPARE in self.engine.nodes or not self._three().is_whole:
+            self._mend()
+        # Only now: before Khepri, nodes that ended before the fourth one wait for it, and for what it wrote since. And
+        # also where there is none any more: a heal that was interrupted may have left it a dead member.
+        self.remove(SPARE)
+
+    def _three(self) -> ClusterStatus:
+        return self.status().without_spare()
+
+    def _mend(self) -> None:
         for node in self:
-            node.resume_if_paused()
-            if self.engine.process_state(node.name) is NodeState.STOPPED:
-                self.engine.start(node.name)
+            # The fourth node is not waited for, and may be half made or half gone.
+            with suppress(LabsError) if node.name == SPARE else nullcontext():
+                node.resume_if_paused()
+                if self.engine.process_state(node.name) is NodeState.STOPPED:
+                    self.engine.start(node.name)
         # A node that only boots joins by itself; one that was cut off needs its links back.
         wait_until(
-            lambda: all(node.status().state is NodeState.READY for node in self) or self._answers_ctl(),
+            lambda: all(node.state is NodeState.READY for node in self._three().nodes) or self._answers_ctl(),
             seconds=NODE_READY_WITHIN,
             what="the nodes to start",
             retry_on=(LabsError,),
         )
         faults.mend(self.engine)
         try:
-            wait_until(lambda: self.status().is_whole, seconds=REJOINS_WITHIN, what="the nodes to see each other")
+            wait_until(lambda: self._three().is_whole, seconds=REJOINS_WITHIN, what="the nodes to see each other")
         except TimedOutError:
             self._restart_the_odd_ones()
         wait_until(
-            lambda: self.status().is_whole,
+            lambda: self._three().is_whole,
             seconds=NODE_READY_WITHIN,
             what="all nodes to see each other again",
         )
@@ -256,7 +196,7 @@ class Cluster:
 
         https://www.rabbitmq.com/docs/partitions#recovering
         """
-        nodes = self.status().nodes
+        nodes = self._three().nodes
         largest = max((node.sees for node in nodes), key=len)
         for node in nodes:
             if node.sees != largest or node.name not in largest:
@@ -284,7 +224,7 @@ class Cluster:
         return f"{self.engine.amqp_scheme}://{':'.join(parts)}@{address}/{quote(vhost, safe='')}"
 
     def _answers_ctl(self) -> bool:
-        for name in self.engine.nodes:
+        for name in NODES:
             self.engine.ctl(name, "eval", "ok.")
         return True
 
@@ -297,10 +237,10 @@ class Cluster:
                 continue
         return ""
 
-    def _refuse_if_not_ours(self) -> None:
+    def _refuse_if_not_ours(self, operation: str) -> None:
         if not self.is_ours:
             raise NotPossibleHereError(
-                "This cluster is somebody else's, so the labs do not partition it.",
+                f"This cluster is somebody else's, so the labs do not {operation}.",
                 meaning="Nothing was done.",
                 remedy="To see this part live, run `labs up` on your own machine.",
             )

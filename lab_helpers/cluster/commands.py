@@ -16,6 +16,7 @@ def run(
     env: Mapping[str, str] | None = None,
     cwd: Path | None = None,
     remedy: str = "",
+    shown: str = "",
 ) -> str:
     """Run a program and return what it printed.
 
@@ -29,13 +30,15 @@ def run(
         Its environment and folder; this process's own by default.
     remedy
         What the user should do if it fails.
+    shown
+        How the command is named where it fails; its first words if empty.
 
     Raises
     ------
     LabsError
         It is not there, failed (with its last lines), or took too long.
     """
-    shown = " ".join(command[:4]) + (" …" if len(command) > 4 else "")
+    shown = shown or " ".join(command[:4]) + (" …" if len(command) > 4 else "")
     try:
         done = subprocess.run(
             command,

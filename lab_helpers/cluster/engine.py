@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from pathlib import Path
 from typing import ClassVar
 
 from lab_helpers.broker.management import ManagementAddress
 from lab_helpers.cluster.status import NodeState
-from lab_helpers.settings import NODES, EngineName, Ports, Settings
+from lab_helpers.processes import write_atomically
+from lab_helpers.settings import NODES, SPARE, EngineName, Ports, Settings
 
 Report = Callable[[str], None]
 """Takes one line of progress."""
@@ -62,14 +64,26 @@ class Engine(ABC):
         """Let a paused node go on."""
 
     @abstractmethod
-    def ctl(self, node: str, *arguments: str) -> str:
-        """Run ``rabbitmqctl`` on a node and return what it prints.
+    def run(self, node: str, program: str, *arguments: str) -> str:
+        """Run one of RabbitMQ's command-line tools on a node and return what it prints.
 
         Raises
         ------
         LabsError
             It failed, or did not answer in time.
         """
+
+    def ctl(self, node: str, *arguments: str) -> str:
+        """Run ``rabbitmqctl`` on a node; see :meth:`run`."""
+        return self.run(node, "rabbitmqctl", *arguments)
+
+    @abstractmethod
+    def add_spare(self, cookie: str) -> None:
+        """Start the spare node from nothing: a broker of its own, with this Erlang cookie."""
+
+    @abstractmethod
+    def end_spare(self) -> None:
+        """Kill the spare node, whatever it does, and delete its data; harmless where there is none."""
 
     @abstractmethod
     def log(self, node: str, lines: int = 15) -> str:
@@ -88,6 +102,39 @@ class Engine(ABC):
     def statistics(self) -> str:
         """The URL of HAProxy's statistics page, or an empty string."""
 
+    @abstractmethod
+    def open_door(self, file: Path) -> tuple[str, str]:
+        """Start a second HAProxy on this configuration, in place of one that runs.
+
+        Returns
+        -------
+        tuple
+            Its AMQP address "host:port" and the URL of its statistics page; they may not answer yet.
+
+        Raises
+        ------
+        LabsError
+            HAProxy refuses the configuration; says its reason.
+        """
+
+    @abstractmethod
+    def close_door(self) -> None:
+        """End the second HAProxy; harmless where there is none."""
+
+    @abstractmethod
+    def redis(self) -> str:
+        """Start Redis where it does not run, and return its URL; it may not answer yet.
+
+        Raises
+        ------
+        LabsError
+            There is no Redis here; says what to install or to set.
+        """
+
+    @abstractmethod
+    def end_redis(self) -> None:
+        """End Redis and what it holds, if it is ours and runs."""
+
 
 class LocalEngine(Engine):
     """An engine that runs the cluster on this machine, on a block of ports of 127.0.0.1."""
@@ -98,8 +145,20 @@ class LocalEngine(Engine):
 
     @property
     def nodes(self) -> tuple[str, ...]:
-        """The nodes' short names."""
-        return NODES
+        """The nodes' short names; the spare one is among them while it is there."""
+        return (*NODES, SPARE) if self._spare_mark.exists() else NODES
+
+    @property
+    def _spare_mark(self) -> Path:
+        """A file that is there as long as the spare node is: each notebook then knows of it."""
+        return self.settings.state_dir / SPARE
+
+    def mark_spare(self, *, present: bool) -> None:
+        """Remember whether the spare node is there."""
+        if present:
+            write_atomically(self._spare_mark, "")
+        else:
+            self._spare_mark.unlink(missing_ok=True)
 
     def amqp(self, node: str | None = None) -> str:
         """The node's own port, or the front door's."""
@@ -111,6 +170,16 @@ class LocalEngine(Engine):
         return ManagementAddress(
             f"http://127.0.0.1:{port}", self.settings.user, self.settings.password.get_secret_value()
         )
+
+    @property
+    def door(self) -> tuple[str, str]:
+        """The addresses of the second HAProxy; see :meth:`open_door`."""
+        return f"127.0.0.1:{self.ports.door}", f"http://127.0.0.1:{self.ports.door_statistics}/"
+
+    @property
+    def redis_url(self) -> str:
+        """Where this engine's Redis listens, with login."""
+        return f"redis://:{self.settings.password.get_secret_value()}@127.0.0.1:{self.ports.redis}/0"
 
     @property
     def statistics(self) -> str:

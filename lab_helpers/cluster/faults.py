@@ -14,6 +14,7 @@ from concurrent.futures import ThreadPoolExecutor
 from lab_helpers.cluster.engine import Engine
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError
+from lab_helpers.settings import NODES, SPARE
 
 
 def erlang_name(node: str) -> str:
@@ -60,9 +61,12 @@ def cut(engine: Engine, side: Iterable[str]) -> None:
 
 
 def mend(engine: Engine) -> None:
-    """Set every link's cookie back and connect again, on every node that runs."""
-    running = [node for node in engine.nodes if engine.process_state(node) is NodeState.BOOTING]
-    peers = {node: [peer for peer in engine.nodes if peer != node] for node in running}
+    """Set every link's cookie back and connect again, on each of the three that runs.
+
+    The spare node goes when the cluster is mended; but the next one must not be refused because of this one.
+    """
+    running = [node for node in NODES if engine.process_state(node) is NodeState.BOOTING]
+    peers = {node: [peer for peer in (*NODES, SPARE) if peer != node] for node in running}
     evaluate_on(
         engine,
         {

@@ -17,13 +17,14 @@ from lab_helpers.broker.vhost import answers
 from lab_helpers.broker.waiting import LONGEST_PAUSE, wait_until
 from lab_helpers.cluster import ports
 from lab_helpers.cluster.choice import choose_engine, make_engine
-from lab_helpers.cluster.cluster import LOOK_SECONDS, Cluster
+from lab_helpers.cluster.cluster import Cluster
 from lab_helpers.cluster.engine import Report
 from lab_helpers.cluster.engines.external import ExternalEngine
 from lab_helpers.cluster.memory import Remembered, forget, remember, remembered
+from lab_helpers.cluster.node import LOOK_SECONDS
 from lab_helpers.cluster.status import ClusterStatus, NodeState
 from lab_helpers.errors import BrokerUnreachableError, LabsError
-from lab_helpers.settings import EngineName, Ports, Settings, ensure_secrets, load_settings
+from lab_helpers.settings import SPARE, EngineName, Ports, Settings, ensure_secrets, load_settings
 
 READY_WITHIN = 240.0
 """Seconds for the whole cluster; about 10 on 4.3 and 25 on 3.10 with two idle cores."""
@@ -155,6 +156,9 @@ def bring_up(cluster: Cluster, report: Report) -> None:
             cluster.engine.destroy()
             cluster.engine.create(report)
             await_whole(cluster, report)
+        if SPARE in cluster.engine.nodes and not cluster.status().is_whole:
+            report(f"Removing {SPARE}, which is no member or does not run")
+            cluster.remove(SPARE)
     report("Passing a message through the front door")
     wait_until(
         lambda: passes_a_message(cluster),
@@ -168,7 +172,7 @@ def bring_up(cluster: Cluster, report: Report) -> None:
 
 
 def await_whole(cluster: Cluster, report: Report) -> None:
-    """Wait until all nodes see each other; start a node that dies meanwhile again.
+    """Wait until the three nodes see each other, whatever a fourth one does; start a node that dies meanwhile again.
 
     Raises
     ------
@@ -182,7 +186,7 @@ def await_whole(cluster: Cluster, report: Report) -> None:
     deaths = dict.fromkeys(cluster.engine.nodes, 0)
     told = ""
     while True:
-        status = cluster.status()
+        status = cluster.status().without_spare()
         if status.is_whole:
             return
         elapsed = time.monotonic() - started
@@ -214,12 +218,12 @@ def await_whole(cluster: Cluster, report: Report) -> None:
                     remedy="Run `labs down` and `labs up` to start from nothing.",
                 )
         elif elapsed > READY_WITHIN:
-            late = next(name for name in cluster.engine.nodes if name not in ready)
+            late = next(node.name for node in status.nodes if node.name not in ready)
             raise not_ready(cluster, late, f"did not become ready within {READY_WITHIN:.0f} s")
         else:
             apart_since = None
         time.sleep(LONGEST_PAUSE)
-        await_sign(cluster, [name for name in cluster.engine.nodes if name not in ready])
+        await_sign(cluster, [node.name for node in status.nodes if node.name not in ready])
 
 
 def await_sign(cluster: Cluster, booting: Sequence[str]) -> None:
@@ -302,8 +306,9 @@ def down(report: Report = lambda line: None) -> bool:
 
 
 def take_down(cluster: Cluster, settings: Settings) -> None:
-    """End every process or container and forget the cluster."""
+    """End every process or container, delete what labs stored, and forget the cluster."""
     cluster.engine.destroy()
+    shutil.rmtree(settings.stores, ignore_errors=True)
     forget(settings)
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
+
+from lab_helpers.settings import SPARE
 
 
 class NodeState(StrEnum):
@@ -25,7 +27,7 @@ class NodeStatus:
 
     ``amqp`` is "host:port"; ``management`` is a URL without credentials; ``sees`` holds the short names of the
     nodes that it sees running, itself included; it is empty unless the node is ready, and while it waits for
-    another one that hangs.
+    another one that hangs. ``is_spare`` is the fourth node, which the front door does not know.
     """
 
     name: str
@@ -33,6 +35,7 @@ class NodeStatus:
     amqp: str
     management: str
     sees: frozenset[str] = frozenset()
+    is_spare: bool = False
 
 
 @dataclass(frozen=True)
@@ -55,6 +58,11 @@ class ClusterStatus:
         """Whether every node is ready and sees all the others."""
         names = frozenset(node.name for node in self.nodes)
         return bool(names) and all(node.sees == names for node in self.nodes)
+
+    def without_spare(self) -> ClusterStatus:
+        """The same without the fourth node, as if nobody saw it: how the three are, whatever it does."""
+        own = tuple(replace(node, sees=node.sees - {SPARE}) for node in self.nodes if not node.is_spare)
+        return replace(self, nodes=own)
 
     @property
     def is_stopped(self) -> bool:

@@ -27,6 +27,8 @@ SIZE = (560, 260)
 """Of the plot itself, in pixels."""
 TABLE = "measured"
 """The name of the values in a chart."""
+MOST_TICKS = 8
+"""Numbers along the x axis: more would run into each other."""
 MOST_POINTS = 24
 """As many points of a line are marked by a shape; of a longer line every so many."""
 
@@ -205,7 +207,8 @@ def x_axis(plot: Plot) -> altair.X:
     import altair as alt
 
     if all(is_number(value["x"]) for value in plot.values):
-        return alt.X("x:Q", title=plot.x_title, scale=alt.Scale(zero=False, nice=True), axis=alt.Axis(grid=False))
+        axis = alt.Axis(grid=False, tickCount=MOST_TICKS, labelOverlap=True)
+        return alt.X("x:Q", title=plot.x_title, scale=alt.Scale(zero=False, nice=True), axis=axis)
     return alt.X("x:O", title=plot.x_title, sort=None, axis=alt.Axis(labelAngle=0))
 
 
@@ -213,7 +216,10 @@ def y_axis(plot: Plot) -> altair.Y:
     """From 0, so that heights compare."""
     import altair as alt
 
-    return alt.Y("y:Q", title=plot.y_title, scale=alt.Scale(zero=True))
+    whole = all(float(value["y"]).is_integer() for value in plot.values)
+    # What is counted has no halves.
+    axis = alt.Axis(tickMinStep=1) if whole else alt.Undefined
+    return alt.Y("y:Q", title=plot.y_title, scale=alt.Scale(zero=True), axis=axis)
 
 
 def scale(plot: Plot, looks: Sequence[Any]) -> altair.Scale:

@@ -3,7 +3,9 @@
 from lab_helpers.exercises import story_shows
 from lab_helpers.exercises.bench import Bench
 from lab_helpers.exercises.declared import bound, exchange, no_longer, only_bound, queue, unbound
+from lab_helpers.exercises.ledger_shows import ledger_shows
 from lab_helpers.exercises.loading import load
+from lab_helpers.exercises.membership import cluster_of, joined
 from lab_helpers.exercises.model import (
     Difference,
     Exercise,
@@ -17,6 +19,7 @@ from lab_helpers.exercises.model import (
     passed,
 )
 from lab_helpers.exercises.peek import Message
+from lab_helpers.exercises.placed import has_members, leaders_balanced, lives_on
 from lab_helpers.exercises.probe import Probe, message
 from lab_helpers.exercises.routing import routes
 
@@ -31,9 +34,15 @@ __all__ = [
     "Verdict",
     "WrongAnswer",
     "bound",
+    "cluster_of",
     "connected",
     "exchange",
+    "has_members",
     "incorrect",
+    "joined",
+    "leaders_balanced",
+    "ledger_shows",
+    "lives_on",
     "load",
     "message",
     "no_longer",

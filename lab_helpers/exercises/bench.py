@@ -10,6 +10,7 @@ from typing import Any, TypeVar
 from lab_helpers.broker import topology as broker_topology
 from lab_helpers.broker.amqp import queue_depths
 from lab_helpers.broker.management import Management
+from lab_helpers.broker.placement import Placement, placements
 from lab_helpers.broker.topology import Topology
 from lab_helpers.broker.vhost import answers
 from lab_helpers.cluster import Cluster
@@ -17,6 +18,7 @@ from lab_helpers.errors import BrokerUnreachableError
 from lab_helpers.exercises import peek, probe
 from lab_helpers.exercises.peek import Message
 from lab_helpers.exercises.probe import Probe
+from lab_helpers.record.ledger import Ledger
 from lab_helpers.record.story import Story
 
 T = TypeVar("T")
@@ -40,21 +42,44 @@ class Bench:
         The lab's own.
     story
         What the learner recorded for this exercise, if anything.
+    ledger
+        The ledger that the learner keeps for this exercise, if there is one.
     """
 
-    def __init__(self, cluster: Cluster, nodes: Sequence[Management], vhost: str, story: Story | None = None) -> None:
+    def __init__(
+        self,
+        cluster: Cluster,
+        nodes: Sequence[Management],
+        vhost: str,
+        story: Story | None = None,
+        ledger: Ledger | None = None,
+    ) -> None:
         self.vhost = vhost
         self.story = story
-        self._cluster = cluster
+        self._own_ledger = ledger
+        self.cluster = cluster
         self._nodes = [Management(node.address, timeout=ANSWER_WITHIN) for node in nodes]
         self._topology: Topology | None = None
         self._kept: dict[Hashable, Any] = {}
 
     def again(self) -> Bench:
         """The same for the next look: the state is read anew, and what follows from an unchanged one is kept."""
-        later = Bench(self._cluster, [], self.vhost, self.story)
+        later = Bench(self.cluster, [], self.vhost, self.story, self._own_ledger)
         later._nodes, later._kept = self._nodes, self._kept
         return later
+
+    def ledger(self) -> Ledger | None:
+        """The ledger that the learner keeps for this exercise, as it is now; else one of the recorded story.
+
+        Raises
+        ------
+        LabsError
+            The story is not complete.
+        """
+        if self._own_ledger is not None:
+            return self._own_ledger.copy()
+        story = self.story
+        return None if story is None else self._keep("ledger", lambda: Ledger.of(story))
 
     def topology(self) -> Topology:
         """What exists now, without what every virtual host has from the start, with current depths."""
@@ -62,6 +87,14 @@ class Bench:
             depths = queue_depths(partial(self._url, self.vhost))
             self._topology = broker_topology.snapshot(self._answering(), self.vhost, depths).declared()
         return self._topology
+
+    def placements(self) -> dict[str, Placement]:
+        """Where each queue lives now, by its name."""
+        return placements(self._answering(), self.vhost, self.cluster.short_name)
+
+    def members(self) -> dict[str, bool]:
+        """The cluster's members, each with whether RabbitMQ runs on it, as the first node that answers tells it."""
+        return {self.cluster.short_name(name): runs for name, runs in self._answering()[0].members().items()}
 
     def routes(self, exchange: str, probes: Iterable[Probe]) -> list[frozenset[str]]:
         """Ask the broker which queues each test message reaches.
@@ -129,5 +162,5 @@ class Bench:
         return kept
 
     def _url(self, vhost: str) -> str:
-        address = self._cluster.engine.management()
-        return self._cluster.amqp_url(vhost, address.user, address.password)
+        address = self.cluster.engine.management()
+        return self.cluster.amqp_url(vhost, address.user, address.password)

@@ -33,11 +33,12 @@ def routes(exchange: str, expected: Mapping[str, Set[str]] | Mapping[Probe, Set[
             )
         for (probe, queues), seen in zip(probes.items(), reached, strict=True):
             if astray := misrouted(probe, queues, seen):
+                reach = "reach" if probe.headers else "reaches"
                 where = f"the exchange `{exchange}`" if exchange else "the default exchange"
                 return Difference(
                     astray,
-                    f"{probe} reaches {words.queues(queues)}",
-                    f"{probe} reaches {words.queues(seen)}",
+                    f"{probe} {reach} {words.queues(queues)}",
+                    f"{probe} {reach} {words.queues(seen)}",
                     f"Look at the bindings of {where} in `lab.topology()`.",
                 )
         return None

@@ -7,6 +7,8 @@ from typing import Any
 
 LONGEST_BODY = 40
 """Characters of a body that a sentence shows."""
+BYTES = 4
+"""How many bytes a sentence shows of a body that is no text."""
 MOST = 5
 """How many things a sentence lists before it says how many more there are."""
 
@@ -24,8 +26,12 @@ def bodies(found: Iterable[bytes]) -> str:
 
 
 def shown(body: bytes) -> str:
-    """A body as text, not longer than a line."""
-    text = " ".join(body.decode(errors="replace").replace("`", "'").split())
+    """A body as text, not longer than a line; its first bytes if it is none."""
+    try:
+        text = " ".join(body.decode().replace("`", "'").split())
+    except UnicodeDecodeError:
+        more = " …" if len(body) > BYTES else ""
+        return f"{body[:BYTES].hex(' ')}{more} ({counted(len(body), 'byte')})"
     return (text[: LONGEST_BODY - 1] + "…" if len(text) > LONGEST_BODY else text) or "(empty)"
 
 

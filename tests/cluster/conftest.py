@@ -6,18 +6,10 @@ from collections.abc import Iterator
 
 import pytest
 from xdist.remote import Producer
-from xdist.scheduler import LoadScopeScheduling
 
 from lab_helpers.cluster import Cluster, lifecycle
 from tests import engines
-
-
-class ByEngine(LoadScopeScheduling):
-    """Gives all tests of one engine to the same process: they share its cluster."""
-
-    def _split_scope(self, nodeid: str) -> str:
-        # The engine is among the test's parameters; what has none makes a cluster of its own by compose.
-        return "native" if "native" in nodeid.rpartition("[")[2].rstrip("]").split("-") else "compose"
+from tests.scheduling import ByEngine
 
 
 @pytest.hookimpl(optionalhook=True)

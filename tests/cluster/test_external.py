@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lab_helpers import Lab, LabsError
 from lab_helpers.cluster import Cluster, lifecycle
 from lab_helpers.cluster.choice import make_engine
+from lab_helpers.cluster.redis_server import redis_url
 from lab_helpers.errors import NotPossibleHereError
 from lab_helpers.settings import Ports, load_settings
 from tests import engines
@@ -69,7 +72,23 @@ def test_a_lab_runs_on_it(cluster: Cluster, tmp_path: object) -> None:
             connection.channel().queue_declare("lyon", durable=True)
         assert "queue lyon (classic, durable): empty" in str(lab.topology())
         assert not lab.needs("break-nodes")
+        assert not lab.needs("redis")
         lab.check("regions")
+
+
+def test_redis_is_the_one_that_the_settings_name(cluster: Cluster, tmp_path: Path) -> None:
+    address = cluster.engine.management()
+    values = {
+        "LABS_ENGINE": "external",
+        "LABS_STATE_DIR": str(tmp_path / "not there yet"),
+        "LABS_AMQP_URL": f"amqp://{address.user}:{address.password}@{cluster.engine.amqp()}",
+        "LABS_MANAGEMENT_URL": address.url.replace("://", f"://{address.user}:{address.password}@"),
+        "LABS_REDIS_URL": redis_url(cluster.engine),
+    }
+    with engines.settings_of(values):
+        lab = Lab("00_start_here")
+        assert lab.needs("redis")
+        assert lab.redis() == values["LABS_REDIS_URL"]
 
 
 def test_a_wrong_login_is_a_sentence(cluster: Cluster, tmp_path: object) -> None:

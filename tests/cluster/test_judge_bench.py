@@ -14,10 +14,12 @@ from pika.exceptions import AMQPError
 from lab_helpers.broker import vhost
 from lab_helpers.broker.features import parsed
 from lab_helpers.broker.management import path
+from lab_helpers.broker.waiting import wait_until
 from lab_helpers.cluster import Cluster
 from lab_helpers.exercises import Bench, Difference, Exercise, Outcome, Probe, Verdict, queue, routes
 from lab_helpers.exercises.judge import judge
 from lab_helpers.exercises.probe import PublishRefusedError
+from lab_helpers.settings import NODES
 
 BODIES = [b"m0", b"m1", b"m2"]
 KINDS = ["classic", "quorum"]
@@ -126,6 +128,15 @@ def test_the_copy_is_gone_after_a_check(place: Place) -> None:
     place.bench.routes("first", [Probe("a")])
     names = [one["name"] for one in place.cluster.managements()[0].get("/vhosts")]
     assert not [name for name in names if name.startswith(f"{place.bench.vhost}.")]
+
+
+def test_the_members_of_the_cluster(place: Place) -> None:
+    place.cluster["rmq3"].ctl("stop_app")
+    without = {"rmq1": True, "rmq2": True, "rmq3": False}
+    wait_until(lambda: place.bench.members() == without, seconds=30, what="RabbitMQ to be down on one member")
+    place.cluster["rmq3"].ctl("start_app")
+    wait_until(lambda: all(place.bench.members().values()), seconds=30, what="all three to run")
+    assert list(place.bench.members()) == list(NODES)
 
 
 def test_a_virtual_host_that_is_gone(place: Place) -> None:

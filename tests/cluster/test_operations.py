@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import gc
+import threading
 from uuid import uuid4
 
+import psutil
 import pytest
 from pika.exceptions import AMQPError
 
@@ -150,6 +153,22 @@ def test_making_a_lab_heals_the_cluster(cluster: Cluster) -> None:
     lab = Lab("00_start_here")
     assert lab.cluster.status().is_whole
     assert str(lab.topology()) == "nothing declared yet"
+
+
+def test_a_lab_made_anew_ends_the_old_recorder_without_waiting_for_a_thread(
+    cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # The garbage collector may run while a thread starts; to wait for the end of another one was a deadlock then.
+    lab = Lab("00_start_here")
+    assert lab._tap is not None
+    recorder = psutil.Process(lab._tap.pid)
+    waited: list[object] = []
+    with monkeypatch.context() as patched:
+        patched.setattr(threading.Thread, "join", lambda thread, timeout=None: waited.append(thread))
+        del lab
+        gc.collect()
+    assert waited == []
+    wait_until(lambda: not recorder.is_running())
 
 
 def test_a_lab_cannot_touch_what_is_not_its_own(cluster: Cluster) -> None:

@@ -103,3 +103,9 @@ def test_an_entry_without_a_cell_is_said(findings: Findings) -> None:
     assert findings(more) == [
         "labs/src/04_routes/lab.py: the exercise 'ghost' has 0 cells; mark one by exercise=\"ghost\"."
     ]
+
+
+def test_a_lab_that_is_not_there_is_neither_linked_nor_spoken_of(findings: Findings) -> None:
+    link, mention = findings(old="# - first\n", new="# - first, as in [a lab](05_more.ipynb) and lab 06\n")
+    assert "links to 05_more.ipynb, and there is no such lab" in link
+    assert "speaks of lab 06, and there is none" in mention

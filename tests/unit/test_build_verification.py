@@ -52,11 +52,11 @@ def test_a_sound_lab_is_proved_in_all_three_ways(root: Path, monkeypatch: pytest
     assert [finding.text for finding in findings] == [
         "as shipped: runs from top to bottom",
         "as shipped: exercise 'routes': not-attempted",
-        "solved: runs from top to bottom",
-        "solved: exercise 'routes': passed",
         "exercise 'routes', begun anew after its solution: not-attempted",
         "exercise 'routes', wrong answer 'us': incorrect",
         "exercise 'routes', wrong answer 'both': incorrect",
+        "solved: runs from top to bottom",
+        "solved: exercise 'routes': passed",
     ]
 
 
@@ -99,12 +99,19 @@ def test_a_lab_that_fails_half_way_and_shows_no_verdict_is_found(root: Path, mon
         old='lab.check("routes")',
         new="pass",
     )
-    texts = failed(findings)
-    assert texts[:2] == [
+    assert failed(findings) == [
         "as shipped: exercise 'routes': expected not-attempted, and no verdict was shown",
+        # It raised, and the others were tried all the same.
+        "exercise 'routes', wrong answer 'broken': expected incorrect, got not-attempted: Nothing is bound yet.",
         "solved: exercise 'routes': expected passed, and no verdict was shown",
     ]
-    assert texts[2].startswith("wrong answers: Lab 04_routes: the cell that begins 'lab.missing()' failed:")
+
+
+def test_a_lab_that_does_not_run_is_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    findings = prove(root, monkeypatch, old="lab = Lab()", new="lab = Lab(1)")
+    shipped, solved = failed(findings)
+    assert shipped.startswith("as shipped, and with wrong answers: Lab 04_routes: the cell that begins")
+    assert solved.startswith("solved: Lab 04_routes: the cell that begins")
 
 
 def test_a_cell_that_must_raise_and_does_not_is_found(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:

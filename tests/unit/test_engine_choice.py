@@ -9,7 +9,7 @@ import pytest
 
 from lab_helpers.cluster.engines.native import NativeEngine, find_rabbitmq, installed_version, version_key
 from lab_helpers.cluster.lifecycle import Remembered, choose_engine, current, remembered
-from lab_helpers.errors import LabsError
+from lab_helpers.errors import LabsError, NotPossibleHereError
 from lab_helpers.settings import Ports, Settings, load_settings
 
 Program = Callable[..., None]
@@ -151,3 +151,9 @@ def test_the_engine_and_the_ports_are_remembered(checkout: Path) -> None:
     assert isinstance(engine, NativeEngine)
     assert engine.amqp() == "127.0.0.1:6100"
     assert remembered(Settings(_env_file=None, state_dir=checkout / "other")) is None
+
+
+def test_without_redis_the_native_engine_says_what_to_install(program: Program, home: Path) -> None:
+    with pytest.raises(NotPossibleHereError, match=r"Redis is not installed here \(redis-server\)") as caught:
+        NativeEngine(load_settings(), Ports()).redis()
+    assert "apt-install redis-server" in caught.value.remedy

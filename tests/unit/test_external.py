@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -28,7 +29,11 @@ REFUSED: dict[str, Callable[[ExternalEngine], object]] = {
     "pause": lambda engine: engine.pause("rabbit@a"),
     "resume": lambda engine: engine.resume("rabbit@a"),
     "run rabbitmqctl on": lambda engine: engine.ctl("rabbit@a", "status"),
-    "partition": lambda engine: Cluster(engine).partition("rabbit@a"),
+    "run rabbitmq-queues on": lambda engine: engine.run("rabbit@a", "rabbitmq-queues", "grow"),
+    "put a HAProxy in front of": lambda engine: engine.open_door(Path("door.cfg")),
+    "add to": lambda engine: engine.add_spare(""),
+    "add a node to it": lambda engine: Cluster(engine).add(),
+    "partition it": lambda engine: Cluster(engine).partition("rabbit@a"),
 }
 
 
@@ -36,9 +41,9 @@ REFUSED: dict[str, Callable[[ExternalEngine], object]] = {
 def test_it_refuses_to_break_anything(operation: str) -> None:
     with pytest.raises(NotPossibleHereError) as caught:
         REFUSED[operation](engine())
-    what = "it" if operation == "partition" else "its nodes"
+    what = "" if operation.endswith(" it") else " its nodes"
     assert str(caught.value) == (
-        f"This cluster is somebody else's, so the labs do not {operation} {what}. "
+        f"This cluster is somebody else's, so the labs do not {operation}{what}. "
         "Nothing was done. To see this part live, run `labs up` on your own machine."
     )
 
@@ -46,7 +51,17 @@ def test_it_refuses_to_break_anything(operation: str) -> None:
 def test_every_operation_is_either_refused_or_harmless() -> None:
     operations = {name for name, member in inspect.getmembers(Engine) if getattr(member, "__isabstractmethod__", False)}
     harmless = {"nodes", "create", "destroy", "process_state", "log", "amqp", "management", "statistics"}
-    assert operations == harmless | {"start", "stop", "kill", "pause", "resume", "ctl"}
+    harmless |= {"redis", "end_redis", "end_spare", "close_door"}
+    assert operations == harmless | {"start", "stop", "kill", "pause", "resume", "run", "add_spare", "open_door"}
+
+
+def test_redis_is_what_the_settings_name() -> None:
+    with pytest.raises(NotPossibleHereError, match="needs Redis") as caught:
+        engine().redis()
+    assert "LABS_REDIS_URL" in caught.value.remedy
+    there = engine()
+    there.settings.redis_url = "redis://:pw@cache.example:1/0"
+    assert there.redis() == "redis://:pw@cache.example:1/0"
 
 
 def test_what_would_end_a_cluster_of_ours_does_nothing() -> None:

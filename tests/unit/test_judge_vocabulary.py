@@ -237,7 +237,7 @@ def test_routes_as_wanted() -> None:
         (
             {message(x=1): {"eu"}},
             "A message with the headers `x: 1` reached `us`, and should not.",
-            "the headers `x: 1` reaches `eu`, `us`",
+            "the headers `x: 1` reach `eu`, `us`",
         ),
     ],
 )
@@ -275,7 +275,14 @@ def test_a_test_message_in_words(probe: Probe, words: str) -> None:
 
 @pytest.mark.parametrize(
     ("body", "text"),
-    [(b"", "(empty)"), (b" \n", "(empty)"), (b"a `b`\nc", "a 'b' c"), (b"\xff", "\ufffd"), (b"x" * 99, "x" * 39 + "…")],
+    [
+        (b"", "(empty)"),
+        (b" \n", "(empty)"),
+        (b"a `b`\nc", "a 'b' c"),
+        (b"x" * 99, "x" * 39 + "…"),
+        (b"\xff", "ff (1 byte)"),
+        (b"\x1f\x8b\x08\x00\x01", "1f 8b 08 00 … (5 bytes)"),
+    ],
 )
 def test_a_body_in_a_sentence(body: bytes, text: str) -> None:
     assert shown(body) == text

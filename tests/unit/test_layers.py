@@ -16,14 +16,14 @@ PACKAGE = Path(lab_helpers.__file__).parent
 LAYERS: tuple[tuple[str, ...], ...] = (
     ("errors",),
     ("settings",),
-    ("processes",),
+    ("processes", "database"),
     ("broker",),
     ("cluster",),
     ("record",),
     ("draw",),
     ("exercises",),
     ("notebook", "recording"),
-    ("guidance",),
+    ("accounting", "guidance", "overview"),
     ("lab",),
     ("build", "workspace"),
     ("doctor",),
@@ -34,9 +34,13 @@ LEVEL = {unit: level for level, units in enumerate(LAYERS) for unit in units}
 
 # draw/ takes plain dataclasses, and these are where they live.
 DATA_FOR_PICTURES = {
+    "lab_helpers.broker.placement",
     "lab_helpers.broker.topology",
+    "lab_helpers.cluster.haproxy",
     "lab_helpers.cluster.status",
     "lab_helpers.record.events",
+    "lab_helpers.record.failover",
+    "lab_helpers.record.ledger",
     "lab_helpers.record.story",
 }
 

@@ -83,8 +83,9 @@ def test_ours_are_sentences_without_a_traceback(shell: Shell, capsys: pytest.Cap
 
 
 def test_each_explanation_is_for_its_own_error() -> None:
+    reason = {pika_errors.ConnectionClosedByBroker: (541, "INTERNAL_ERROR")}
     for kinds, text in EXPLANATIONS[1:]:
-        assert [explanation(kind()) for kind in kinds] == [text] * len(kinds)
+        assert [explanation(kind(*reason.get(kind, ()))) for kind in kinds] == [text] * len(kinds)
     assert explanation(NameError("x", name="x")).startswith("The name `x` is not known here")
 
 

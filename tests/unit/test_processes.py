@@ -7,6 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -54,7 +55,8 @@ def logged(background: Background, text: str) -> bool:
 def test_a_spawned_program_runs_and_ends(background: Background) -> None:
     background.spawn(SLEEP, os.environ)
     process = running(background)
-    assert process.cmdline() == SLEEP
+    # While the kernel puts the program in the child's place, its command line is empty for a moment.
+    wait_until(lambda: process.cmdline() == SLEEP)
     background.end()
     assert not process.is_running()
     assert background.process() is None
@@ -130,6 +132,23 @@ def test_ending_forcibly_asks_nothing(background: Background) -> None:
     wait_until(lambda: logged(background, "ready"))
     background.end(forcibly=True)
     assert background.last_lines() == "ready"
+
+
+def test_what_another_process_started_has_ended_also_before_that_one_notices(background: Background) -> None:
+    # As a node that `labs up` in a test, or a notebook, started, and that another notebook stops.
+    starter = "from pathlib import Path; from lab_helpers.processes import Background; import os, sys\n"
+    starter += f"Background(Path({str(background.pid_file.parent)!r}), 'program').spawn({SLEEP!r}, os.environ)\n"
+    starter += "print('started', flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", starter], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"started\n"
+        pid = running(background).pid
+        began = time.monotonic()
+        background.end()
+        assert time.monotonic() - began < 10
+        assert psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        assert not background.pid_file.exists()
+        other.communicate()
 
 
 def test_a_program_that_is_not_there_is_a_sentence(background: Background) -> None:
@@ -261,3 +280,16 @@ def test_a_reader_never_sees_half(tmp_path: Path) -> None:
         write_atomically(path, texts[1])
         assert begun + reader.read() == texts[0]
     assert path.read_text(encoding="utf-8") == texts[1]
+
+
+def test_it_works_in_its_own_folder_not_in_the_callers(
+    background: Background, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # A node that a lab restarts must not depend on the folder of the notebook's kernel: that one may be deleted.
+    callers = tmp_path / "callers"
+    callers.mkdir()
+    monkeypatch.chdir(callers)
+    background.spawn(SLEEP, os.environ)
+    process = background.process()
+    assert process is not None
+    assert Path(process.cwd()) == background.pid_file.parent

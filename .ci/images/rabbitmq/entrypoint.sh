@@ -11,7 +11,7 @@ if [ "$1" = rabbitmq-server ] && [ "$(id -u)" = 0 ]; then
     [ -z "$RABBITMQ_DEFAULT_VHOST" ] || echo "default_vhost = $RABBITMQ_DEFAULT_VHOST"
     echo "loopback_users = none"
   } > /etc/rabbitmq/conf.d/10-defaults.conf
-  chown -R rabbitmq:rabbitmq /var/lib/rabbitmq /var/log/rabbitmq /etc/rabbitmq/conf.d
+  chown -R rabbitmq:rabbitmq /var/lib/rabbitmq /var/log/rabbitmq /etc/rabbitmq/conf.d/10-defaults.conf
   exec gosu rabbitmq "$@"
 fi
 exec "$@"

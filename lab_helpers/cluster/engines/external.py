@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import NoReturn
 from urllib.parse import urlsplit
 
@@ -79,9 +80,16 @@ class ExternalEngine(Engine):
         """Refused."""
         self._refuse("resume")
 
-    def ctl(self, node: str, *arguments: str) -> NoReturn:
+    def run(self, node: str, program: str, *arguments: str) -> NoReturn:
         """Refused."""
-        self._refuse("run rabbitmqctl on")
+        self._refuse(f"run {program} on")
+
+    def add_spare(self, cookie: str) -> NoReturn:
+        """Refused."""
+        self._refuse("add to")
+
+    def end_spare(self) -> None:
+        """There is none."""
 
     def log(self, node: str, lines: int = 15) -> str:
         """Not ours to read."""
@@ -99,6 +107,26 @@ class ExternalEngine(Engine):
     def statistics(self) -> str:
         """The front door, if any, is not ours."""
         return ""
+
+    def open_door(self, file: Path) -> NoReturn:
+        """Refused."""
+        self._refuse("put a HAProxy in front of")
+
+    def close_door(self) -> None:
+        """There is none."""
+
+    def redis(self) -> str:
+        """The given one."""
+        if not self.settings.redis_url:
+            raise NotPossibleHereError(
+                "This part needs Redis, and an external cluster has none that is known here.",
+                remedy="Set LABS_REDIS_URL to one, as redis://:password@host:port/0, or run `labs up` on your own "
+                "machine.",
+            )
+        return self.settings.redis_url
+
+    def end_redis(self) -> None:
+        """It is not ours to end."""
 
     def _refuse(self, operation: str) -> NoReturn:
         raise NotPossibleHereError(

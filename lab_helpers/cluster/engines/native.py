@@ -14,9 +14,9 @@ from pathlib import Path
 from lab_helpers.cluster.commands import run
 from lab_helpers.cluster.engine import LocalEngine, Report
 from lab_helpers.cluster.status import NodeState
-from lab_helpers.errors import LabsError
+from lab_helpers.errors import LabsError, NotPossibleHereError
 from lab_helpers.processes import Background, write_atomically
-from lab_helpers.settings import ROOT, Ports, Settings
+from lab_helpers.settings import NODES, ROOT, SPARE, Ports, Settings
 
 CONFIGURATION = ROOT / "cluster"
 """What both engines read."""
@@ -110,9 +110,11 @@ class NativeEngine(LocalEngine):
 
     def destroy(self) -> None:
         """Kill every process and delete the data."""
-        for name in ("haproxy", *self.nodes, "epmd"):
-            self._background(name).end(forcibly=name in self.nodes)
+        nodes = (*NODES, SPARE)
+        for name in ("door", "redis", "haproxy", *nodes, "epmd"):
+            self._background(name).end(forcibly=name in nodes)
         shutil.rmtree(self.home, ignore_errors=True)
+        self.mark_spare(present=False)
 
     def process_state(self, node: str) -> NodeState:
         """Ask the operating system for the process's state."""
@@ -141,14 +143,30 @@ class NativeEngine(LocalEngine):
         """Send SIGCONT."""
         self._background(node).signal(signal.SIGCONT)
 
-    def ctl(self, node: str, *arguments: str) -> str:
-        """Run ``rabbitmqctl`` against the node, from this host."""
+    def run(self, node: str, program: str, *arguments: str) -> str:
+        """Run the tool against the node, from this host."""
         return run(
-            [str(self._program("rabbitmqctl")), "--quiet", *arguments],
+            [str(self._program(program)), "--quiet", *arguments],
             seconds=60,
             env=self._node_environment(node),
             remedy=f"Run `labs status` to see how {node} is.",
+            shown=" ".join([program, *arguments[:1]]),
         )
+
+    def add_spare(self, cookie: str) -> None:
+        """Start a fourth VM, with a home of its own: that is where its cookie is."""
+        shutil.rmtree(self.home / SPARE, ignore_errors=True)
+        self._write_cookie(self.home / SPARE, cookie)
+        self._write_node(SPARE)
+        # Not before: what is marked may be started by anybody, and without these files it would listen anywhere.
+        self.mark_spare(present=True)
+        self.start(SPARE)
+
+    def end_spare(self) -> None:
+        """Kill the VM and delete its folder."""
+        self._background(SPARE).end(forcibly=True)
+        self.mark_spare(present=False)
+        shutil.rmtree(self.home / SPARE, ignore_errors=True)
 
     def log(self, node: str, lines: int = 15) -> str:
         """The end of what the node printed and logged."""
@@ -158,6 +176,48 @@ class NativeEngine(LocalEngine):
         except OSError:
             return printed
         return "\n".join([*printed.splitlines(), *logged][-lines:])
+
+    def open_door(self, file: Path) -> tuple[str, str]:
+        """Check the configuration, then start a second HAProxy on it."""
+        self.close_door()
+        amqp, statistics = self.door
+        front = {"LABS_FRONT_AMQP": amqp, "LABS_FRONT_STATISTICS": statistics.removeprefix("http://").rstrip("/")}
+        env = {**self._haproxy_environment(), **front}
+        haproxy = required_program("haproxy")
+        run([haproxy, "-c", "-f", str(file)], seconds=20, env=env, shown="haproxy -c")
+        self._background("door").spawn([haproxy, "-db", "-f", str(file)], env)
+        return self.door
+
+    def close_door(self) -> None:
+        """End it."""
+        self._background("door").end(seconds=5)
+
+    def redis(self) -> str:
+        """Start the system's ``redis-server``, which keeps nothing on disk."""
+        redis = self._background("redis")
+        if redis.process() is None:
+            program = find_program("redis-server")
+            if program is None:
+                raise NotPossibleHereError(
+                    "Redis is not installed here (redis-server).",
+                    meaning="The parts of this lab that need it cannot run; all others can.",
+                    remedy="Install it: on Debian and Ubuntu `sudo bin/apt-install redis-server`, on macOS "
+                    "`brew install redis`. Then run this cell again.",
+                )
+            configuration = self.home / "redis.conf"
+            write_atomically(
+                configuration,
+                f"bind 127.0.0.1\nport {self.ports.redis}\nrequirepass {self.settings.password.get_secret_value()}\n"
+                # Where the database would be written, if it were.
+                f'save ""\ndir "{self.home}"\n',
+            )
+            configuration.chmod(0o600)
+            redis.spawn([program, str(configuration)], self._environment())
+        return self.redis_url
+
+    def end_redis(self) -> None:
+        """End the process."""
+        self._background("redis").end()
 
     def _background(self, name: str) -> Background:
         return Background(self.home, name)
@@ -182,28 +242,39 @@ class NativeEngine(LocalEngine):
 
     def _write_configuration(self) -> None:
         """Write what differs from node to node, and the cookie that makes them one cluster."""
-        hosts = ", ".join(f'"{node}"' for node in self.nodes)
+        hosts = ", ".join(f'"{node}"' for node in (*NODES, SPARE))
         write_atomically(self.home / "inetrc", f"{{lookup, [file, native]}}.\n{{host, {{127,0,0,1}}, [{hosts}]}}.\n")
         # An empty file in place of /etc/rabbitmq/rabbitmq-env.conf, which is for the system's own broker.
         write_atomically(self.home / "rabbitmq-env.conf", "")
-        cookie = self.home / ".erlang.cookie"
+        self._write_cookie(self.home, self.settings.erlang_cookie.get_secret_value())
+        for node in NODES:
+            self._write_node(node)
+            # What makes these three one cluster, and leaves the spare node out of it.
+            discovery = (CONFIGURATION / "discovery.conf").read_text()
+            write_atomically(self.home / node / "conf.d" / "20-discovery.conf", discovery)
+
+    def _write_cookie(self, folder: Path, secret: str) -> None:
+        """Put the cookie where the VM with this home looks for it."""
+        cookie = folder / ".erlang.cookie"
         if not cookie.exists():
-            write_atomically(cookie, self.settings.erlang_cookie.get_secret_value())
+            write_atomically(cookie, secret)
             # Erlang refuses a cookie that others could read.
             cookie.chmod(0o400)
-        for node in self.nodes:
-            own = self.home / node / "conf.d" / "node.conf"
-            write_atomically(
-                own,
-                f"listeners.tcp.1 = 127.0.0.1:{self.ports.node_amqp(node)}\n"
-                "management.tcp.ip = 127.0.0.1\n"
-                f"management.tcp.port = {self.ports.node_management(node)}\n"
-                f"default_user = {self.settings.user}\n"
-                f"default_pass = {self.settings.password.get_secret_value()}\n"
-                + (QUICKER_FORMATION if self._version and version_key(self._version) < (3, 13) else ""),
-            )
-            own.chmod(0o600)
-            write_atomically(self.home / node / "enabled_plugins", (CONFIGURATION / "enabled_plugins").read_text())
+
+    def _write_node(self, node: str) -> None:
+        """Write the node's own listeners and its default user."""
+        own = self.home / node / "conf.d" / "10-node.conf"
+        write_atomically(
+            own,
+            f"listeners.tcp.1 = 127.0.0.1:{self.ports.node_amqp(node)}\n"
+            "management.tcp.ip = 127.0.0.1\n"
+            f"management.tcp.port = {self.ports.node_management(node)}\n"
+            f"default_user = {self.settings.user}\n"
+            f"default_pass = {self.settings.password.get_secret_value()}\n"
+            + (QUICKER_FORMATION if self._version and version_key(self._version) < (3, 13) else ""),
+        )
+        own.chmod(0o600)
+        write_atomically(self.home / node / "enabled_plugins", (CONFIGURATION / "enabled_plugins").read_text())
 
     def _environment(self) -> dict[str, str]:
         """The environment of every Erlang program here: nothing of the system's own broker gets in."""
@@ -225,6 +296,7 @@ class NativeEngine(LocalEngine):
         folder = self.home / node
         return {
             **self._environment(),
+            **({"HOME": str(folder)} if node == SPARE else {}),
             "RABBITMQ_NODENAME": f"{node}@{node}",
             "RABBITMQ_NODE_PORT": str(self.ports.node_amqp(node)),
             "RABBITMQ_DIST_PORT": str(self.ports.node_distribution(node)),
@@ -248,7 +320,7 @@ class NativeEngine(LocalEngine):
             "LABS_FRONT_MANAGEMENT": f"127.0.0.1:{self.ports.management}",
             "LABS_FRONT_STATISTICS": f"127.0.0.1:{self.ports.statistics}",
         }
-        for node in self.nodes:
+        for node in NODES:
             name = f"LABS_{node.upper()}"
             addresses[f"{name}_AMQP"] = self.amqp(node)
             addresses[f"{name}_MANAGEMENT"] = f"127.0.0.1:{self.ports.node_management(node)}"
