@@ -67,6 +67,12 @@ FEATURES = {
         "https://www.rabbitmq.com/docs/quorum-queues",
         since=(4, 3),
     ),
+    "consumer-timeout": Feature(
+        "A consumer timeout of a quorum queue that is kept to the second",
+        "Elsewhere the broker looks once a minute, and closes the channel with 406.",
+        "https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout",
+        since=(4, 3),
+    ),
 }
 """By the name that a lab asks for: ``lab.needs("mirrored-queues")``."""
 

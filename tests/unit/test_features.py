@@ -23,6 +23,8 @@ from lab_helpers.broker.features import FEATURES, Feature, dotted, parsed
         ("delayed-retry", "4.3.0", True),
         ("delayed-retry", "4.10.1", True),
         ("delayed-retry", "3.10.8", False),
+        ("consumer-timeout", "4.2.9", False),
+        ("consumer-timeout", "4.3.0", True),
     ],
 )
 def test_what_a_version_has(feature: str, version: str, present: bool) -> None:

@@ -372,7 +372,33 @@ for close in story.closes():
 # everything that was unacknowledged on this channel is put back and delivered again.
 #
 # The opposite mistake, to forget the acknowledgement, has no error for a long time. The messages pile up as
-# unacknowledged, and after the consumer timeout of 30 minutes the broker takes them back (table below).
+# unacknowledged, until the **consumer timeout** of 30 minutes is over. From 4.3 on a quorum queue may have one of its
+# own; here it is one second.
+
+# %% tags=["nbval-ignore-output"]
+if has_timeout := lab.needs("consumer-timeout"):
+    cancelled, own_timeout = [], {**QUORUM, "x-consumer-timeout": 1000}
+    with lab.record() as story, pika.BlockingConnection(parameters) as connection:
+        channel = connection.channel()
+        channel.queue_delete("forgotten")
+        channel.queue_declare("forgotten", durable=True, arguments=own_timeout)
+        publish("forgotten", "order 15")
+        channel.add_on_cancel_callback(cancelled.append)
+        channel.basic_consume("forgotten", lambda *delivery: print("delivered, and forgotten"))
+        lab.wait_until(lambda: connection.process_data_events(time_limit=0.1) or cancelled)
+        lab.wait_until(lambda: lab.depth("forgotten") == 1)
+        still_open = channel.is_open
+        channel.queue_delete("forgotten")
+    display(story.sequence())
+
+# %%
+assert not has_timeout or (len(cancelled) == 1 and still_open)
+
+# %% [markdown]
+# RabbitMQ 4.3 sends `basic.cancel`, from the broker to the client this time: the consumer is gone, the channel stays
+# open, and the order is ready for somebody else. A program that does not look out for it is told nothing: pika's
+# `consume` just ends. Before 4.3 the broker closes the whole channel, with 406, and it looks
+# [once a minute](https://www.rabbitmq.com/docs/consumers#acknowledgement-timeout): too long for a lab.
 
 # %%
 with pika.BlockingConnection(parameters) as connection:
@@ -545,6 +571,7 @@ lab.progress()
 # | What counts towards it | every requeue | every requeue | `basic.reject`, crash, lost connection; not `basic.nack` |
 # | Delivery limit of classic queues | none | none | none |
 # | Forgotten acknowledgement, after 30 minutes | channel closed, 406 | channel closed, 406 | quorum queues only: the consumer is cancelled |
+# | `x-consumer-timeout` for one queue | no | yes | quorum queues only; a classic queue is refused with 406 |
 
 # %% [markdown]
 # ## Recap

@@ -86,6 +86,20 @@ def known_to_redis(bench: Bench) -> Difference | None:
     )
 
 
+def never_too_early(bench: Bench) -> Difference | None:
+    """At no crash did Redis know an order of which nothing was committed."""
+    with redis.Redis.from_url(redis_url(bench.cluster.engine)) as cache:
+        early = [order for order in TEN if cache.exists(f"{bench.vhost}:cache, too early:{order}")]
+    if not early:
+        return None
+    return Difference(
+        f"When the service crashed, Redis had the key of `{early[0]}` already, and the database had no charge.",
+        "a key only of what is committed",
+        f"a key of `{early[0]}`",
+        "A killed program takes no key back: no `except` and no `finally` runs.",
+    )
+
+
 def sent(bench: Bench) -> int:
     """How many parcels have left."""
     return len(rows(bench, "SELECT order_id FROM shipments WHERE status = 'sent'"))
@@ -127,7 +141,10 @@ def once(*lines: str) -> str:
 
 def cache(*lines: str) -> str:
     """The cell of exercise 3 with these lines in `handle`."""
-    return function("def handle(order, body):", *lines) + 'forget("cache")\nservice(handle, "cache")\n'
+    return (
+        function("def handle(order, body):", *lines)
+        + 'forget("cache")\nforget("cache, too early")\nservice(handle, "cache")\n'
+    )
 
 
 SEND = 'transaction.execute(shipments.update().where(shipments.c.order_id == order).values(status="sent"))'
@@ -163,7 +180,7 @@ EXERCISES = (
         name="once",
         attempted=(begun("once"),),
         expect=(charged_once("once"), queue("payments.parked").holds([b"75"]), queue("payments").is_empty()),
-        passed="Ten orders, 29 messages, two workers, two crashes: ten charges, and one message parked for a person.",
+        passed="Ten orders, 29 messages, two workers, three crashes: ten charges, and one message parked for a person.",
         hints=(
             "Which way of experiment 2 neither loses nor repeats? It also settles the race of experiment 3.",
             "`note` and `charge` in one `with db.begin() as transaction:`. A duplicate makes `note` raise `Known`.",
@@ -261,7 +278,7 @@ EXERCISES = (
     Exercise(
         name="cache",
         attempted=(with_redis, begun("cache")),
-        expect=(charged_once("cache"), known_to_redis),
+        expect=(charged_once("cache"), never_too_early, known_to_redis),
         passed="Each order is charged once, and Redis knows of all ten.",
         hints=(
             "Who decides, and who only saves work? The last part of experiment 4.",
@@ -293,6 +310,35 @@ EXERCISES = (
                     "    raise",
                 ),
                 "Never charged: `order-7`",
+            ),
+            WrongAnswer(
+                "takes the key back after a crash, as only a program that lives can",
+                cache(
+                    'if not cache.set(key("cache", order), "handled", nx=True, ex=3600):',
+                    "    return",
+                    "try:",
+                    f"    {BEGIN}",
+                    '        charge(transaction, "cache", order, body)',
+                    "except BaseException:",
+                    '    cache.delete(key("cache", order))',
+                    "    raise",
+                ),
+                "When the service crashed, Redis had the key of `order-7` already",
+            ),
+            WrongAnswer(
+                "sets the key in the transaction, before the commit",
+                cache(
+                    'if cache.exists(key("cache", order)):',
+                    "    return",
+                    "try:",
+                    f"    {BEGIN}",
+                    '        note(transaction, "cache", order, body)',
+                    '        charge(transaction, "cache", order, body)',
+                    '        cache.set(key("cache", order), "handled", ex=3600)',
+                    "except Known:",
+                    "    pass",
+                ),
+                "Never charged: `order-9`",
             ),
             WrongAnswer(
                 "sets the key last, and has no table",

@@ -30,7 +30,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pika
 import redis
-from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, func, select
+from sqlalchemy import Column, Integer, MetaData, String, Table, create_engine, event, func, select
 from sqlalchemy.exc import IntegrityError
 
 from lab_helpers import Lab
@@ -785,14 +785,35 @@ lab.check("stock")
 #
 # The next cell has the day of the payment service. Ten orders come, to two workers at once: each order three times,
 # but `order-7` only once. At `order-5` the service crashes before its acknowledgement, at `order-7` in the middle of
-# `charge`. The last message of the day has the known id `order-3`, but another content, `75`.
+# `charge`, at `order-9` as it commits, so that nothing of the transaction stays. The last message of the day has the
+# known id `order-3`, but another content, `75`.
 
 
 # %%
+at_work = threading.local()  # for each worker: the book and the order that it is at
+
+
+@event.listens_for(db, "commit")
+def crash_at_the_commit(_):
+    if (planned := (*getattr(at_work, "on", ()), "at the commit")) in crashes:
+        crashes.remove(planned)
+        raise Crash
+
+
+@event.listens_for(db, "rollback")
+def note_what_redis_knew(_):
+    """A crash takes back the transaction. A key that is in Redis at this moment stands for nothing."""
+    if cache and isinstance(sys.exception(), Crash):
+        book, order = getattr(at_work, "on", ("", ""))
+        if cache.exists(key(book, order)):
+            cache.set(key(f"{book}, too early", order), "", ex=3600)
+
+
 def service(handle, book, last=None):
-    """Run `handle` on a day's messages, in two workers, with two crashes."""
+    """Run `handle` on a day's messages, in two workers, with three crashes."""
 
     def crashing(order, body):
+        at_work.on = (book, order)
         handle(order, body)
         if (book, order, "before the ack") in crashes:
             crashes.remove((book, order, "before the ack"))
@@ -800,7 +821,7 @@ def service(handle, book, last=None):
 
     begin(book)
     crashes.clear()
-    crashes.update({(book, "order-5", "before the ack"), (book, "order-7")})
+    crashes.update({(book, "order-5", "before the ack"), (book, "order-7"), (book, "order-9", "at the commit")})
     send(lab.url, *[f"order-{number}" for number in range(1, 11) for _ in range(1 if number == 7 else 3)])
     if last:
         send(lab.url, "order-3", body=last)
@@ -873,6 +894,7 @@ def handle(order, body):
 
 if cache:
     forget("cache")
+    forget("cache, too early")
     service(handle, "cache")
 
 # %%

@@ -115,55 +115,8 @@ if denver.servers():
     lab.wait_until(lambda: looked(denver))
 """
 
-THROUGH_RUN = """
-
-def through_a_failover():
-    ledger, over = lab.ledger(exercise="through"), threading.Event()
-    payments = [f"payment {number}" for number in range(1, 1001)]
-    warren = lab.front_door(WARREN)
-    lab.wait_until(lambda: up(warren), seconds=30)
-    led_from("rmq2", "payments")
-
-    def begin(function, *arguments):
-        def work():
-            with contextlib.suppress(*BROKEN):
-                function(lab.through(warren.address), *arguments)
-
-        thread = threading.Thread(target=work, daemon=True)
-        thread.start()
-        return thread
-
-    consumer, publisher = begin(consume_all, ledger, over), begin(publish_all, payments, ledger)
-    lab.wait_until(lambda: ledger.counts["sent"] >= 100, seconds=20)
-    lab.cluster["rmq1"].kill()
-    publisher.join(60)
-    lab.cluster.heal()
-    with contextlib.suppress(LabsError):
-        lab.wait_until(lambda: not ledger.verdict["missing"] or not consumer.is_alive(), seconds=15)
-    over.set()
-    consumer.join(10)
-
-
-through_a_failover()
-"""
-
-HUNG_RUN = """
-
-def while_a_node_hangs():
-    seeing = lab.front_door(SEEING)
-    lab.wait_until(lambda: looked(seeing))
-    led_from("rmq1", "alive")
-    lab.cluster["rmq3"].pause()
-    with contextlib.suppress(Exception):
-        lab.wait_until(lambda: any(server.state == "down" for server in seeing.servers()), seconds=4)
-    for number in range(1, 7):
-        with contextlib.suppress(*BROKEN), connect(seeing) as connection:
-            connection.channel().basic_publish("", "alive", f"client {number}".encode())
-    lab.cluster["rmq3"].resume()
-
-
-while_a_node_hangs()
-"""
+THROUGH_RUN = "\n\nthrough_a_failover()\n"
+HUNG_RUN = "\nwhile_a_node_hangs()\n"
 
 PUBLISHES = """def publish_all(url, orders, ledger):
     left = list(orders)
