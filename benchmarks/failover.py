@@ -228,6 +228,11 @@ class Bench:
         for publisher in publishers.values():
             assert publisher.stop(), "a publisher still waits for a confirm"
         cluster.heal()
+        if fault == "pause":
+            # Each round shall meet a node that has been well: Raft's failure detector compares with a node's last
+            # thousand heartbeats (100 s), and gives one that has hung among them up late, or not at all. A connection
+            # that begins anew has none (https://github.com/rabbitmq/aten).
+            cluster[victim].restart()
         self.await_members()
         drain(ledger, [QUEUE], cluster, VHOST, self.url, 180)
         self.total.update({"confirmed": ledger.counts["confirmed"], **ledger.verdict})

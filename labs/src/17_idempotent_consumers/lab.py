@@ -793,14 +793,12 @@ lab.check("stock")
 at_work = threading.local()  # for each worker: the book and the order that it is at
 
 
-@event.listens_for(db, "commit")
 def crash_at_the_commit(_):
     if (planned := (*getattr(at_work, "on", ()), "at the commit")) in crashes:
         crashes.remove(planned)
         raise Crash
 
 
-@event.listens_for(db, "rollback")
 def note_what_redis_knew(_):
     """A crash takes back the transaction. A key that is in Redis at this moment stands for nothing."""
     if cache and isinstance(sys.exception(), Crash):
@@ -819,6 +817,9 @@ def service(handle, book, last=None):
             crashes.remove((book, order, "before the ack"))
             raise Crash
 
+    for name, listener in [("commit", crash_at_the_commit), ("rollback", note_what_redis_knew)]:
+        if not event.contains(db, name, listener):
+            event.listen(db, name, listener)
     begin(book)
     crashes.clear()
     crashes.update({(book, "order-5", "before the ack"), (book, "order-7"), (book, "order-9", "at the commit")})

@@ -729,6 +729,8 @@ lab.progress()
 # - A check that asks the broker, twice a second, with `fall 1`; `on-marked-down shutdown-sessions`; `option redispatch`. The price: a node that is only slow is left by its clients. On machines that are often busy take `fall 2`, and a longer `timeout check`.
 # - A killed leader is replaced at once, one that hangs after some looks of a failure detector (table). Measured with RabbitMQ 4.3.6: where the hung node led the cluster's metadata store as well as the queue, every other time confirms came only when the others gave the node up, after the [net tick time](https://www.rabbitmq.com/docs/nettick)
 #   of a minute. So a machine that hangs for longer than that is best switched off.
+# - No check here sees a node that the network has cut off from the others: it calls itself ready, and a login on it hangs. With `roundrobin` the client's next attempt leads elsewhere (measured: 5 s, with a publisher that waits no longer than that). A door that keeps each client on its node, by `stick on src` as in these labs or as a Warren, leads it back
+#   there until the partition ends.
 # - Timeouts of the proxy longer than AMQP's heartbeat, and a heartbeat of 10 to 30 seconds: TCP keepalives do not cross a proxy.
 # - Share the connections (`roundrobin`, `leastconn`) where nodes are alike; a Warren where one site is near and the other far.
 # - Clients: new connection, resend with the same id, a short pause in between, and a limit for each wait.
