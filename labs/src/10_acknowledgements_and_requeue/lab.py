@@ -377,18 +377,19 @@ for close in story.closes():
 
 # %% tags=["nbval-ignore-output"]
 if has_timeout := lab.needs("consumer-timeout"):
-    cancelled, own_timeout = [], {**QUORUM, "x-consumer-timeout": 1000}
-    with lab.record() as story, pika.BlockingConnection(parameters) as connection:
+    cancelled = []
+    with pika.BlockingConnection(parameters) as connection:
         channel = connection.channel()
         channel.queue_delete("forgotten")
-        channel.queue_declare("forgotten", durable=True, arguments=own_timeout)
-        publish("forgotten", "order 15")
+        channel.queue_declare("forgotten", durable=True, arguments={**QUORUM, "x-consumer-timeout": 1000})
+    publish("forgotten", "order 15")
+    with lab.record() as story, pika.BlockingConnection(parameters) as connection:
+        channel = connection.channel()
         channel.add_on_cancel_callback(cancelled.append)
         channel.basic_consume("forgotten", lambda *delivery: print("delivered, and forgotten"))
         lab.wait_until(lambda: connection.process_data_events(time_limit=0.1) or cancelled)
         lab.wait_until(lambda: lab.depth("forgotten") == 1)
         still_open = channel.is_open
-        channel.queue_delete("forgotten")
     display(story.sequence())
 
 # %%
@@ -403,7 +404,15 @@ assert not has_timeout or (len(cancelled) == 1 and still_open)
 # %%
 with pika.BlockingConnection(parameters) as connection:
     channel = connection.channel()
-    for queue in ["lyon", "packing.automatic", "packing.manual", "printer.reject", "printer.nack", "poison"]:
+    for queue in [
+        "lyon",
+        "packing.automatic",
+        "packing.manual",
+        "printer.reject",
+        "printer.nack",
+        "poison",
+        "forgotten",
+    ]:
         channel.queue_delete(queue)
 
 # %% [markdown]
