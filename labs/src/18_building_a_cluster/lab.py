@@ -462,7 +462,7 @@ lab.check("where")
 
 # %%
 if lab.cluster.is_ours:
-    if "rmq4" not in members("rmq1") or rmq4.status().state != "ready":
+    if "rmq4@rmq4" not in members("rmq1") or rmq4.status().state != "ready":
         rmq4 = lab.cluster.add("rmq4")
         for step in [["stop_app"], ["join_cluster", "rmq1@rmq1"], ["start_app"]]:
             rmq4.ctl(*step)
