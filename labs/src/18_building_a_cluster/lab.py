@@ -473,7 +473,7 @@ if lab.cluster.is_ours:
         channel.exchange_declare("shop.returns", exchange_type="direct", durable=True)
         channel.queue_declare("denver.returns", durable=True, arguments=CLASSIC)
         channel.queue_bind("denver.returns", exchange="shop.returns", routing_key="return.denver")
-    rmq4.kill()
+    rmq4.stop()
     lab.wait_until(lambda: lab.placement("denver.returns").leader == "", seconds=30)  # the others have noticed
     display(lab.status("denver.returns"))
 

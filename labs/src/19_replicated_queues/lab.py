@@ -490,7 +490,7 @@ for flags in [{"durable": False}, {"durable": True, "exclusive": True}]:
             print(error.reply_code, error.reply_text.split(" for queue")[0])
 
 # %% [markdown]
-# 406. A quorum queue is made to last: durable, not exclusive, and not for messages that nobody would miss. For a
+# The code is 406: a quorum queue is made to last: durable, not exclusive, and not for messages that nobody would miss. For a
 # reply queue or a screen a classic queue is the right thing.
 
 # %%

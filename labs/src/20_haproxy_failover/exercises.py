@@ -157,7 +157,7 @@ BELIEVES = """def publish_all(url, orders, ledger):
                         raise pika.exceptions.AMQPConnectionError("the node died")
                     properties = pika.BasicProperties(delivery_mode=2, message_id=order)
                     channel.basic_publish("", "payments", b"30", properties)
-        except pika.exceptions.AMQPError:
+        except BROKEN:
             time.sleep(0.05)
 """
 TAKES = """    with pika.BlockingConnection(pika.URLParameters(url)) as connection:
