@@ -91,7 +91,11 @@ class ComposeEngine(LocalEngine):
 
     def pause(self, node: str) -> None:
         """Freeze the container's processes."""
-        self._docker("pause", self._container(node))
+        try:
+            self._docker("pause", self._container(node))
+        except LabsError:
+            # On a busy machine the kernel may not freeze them all in time ("unable to freeze"): once more.
+            self._docker("pause", self._container(node))
 
     def resume(self, node: str) -> None:
         """Thaw them."""
