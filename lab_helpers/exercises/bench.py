@@ -14,7 +14,7 @@ from lab_helpers.broker.placement import Placement, placements
 from lab_helpers.broker.topology import Topology
 from lab_helpers.broker.vhost import answers
 from lab_helpers.cluster import Cluster
-from lab_helpers.errors import BrokerUnreachableError
+from lab_helpers.errors import BrokerUnreachableError, LabsError
 from lab_helpers.exercises import peek, probe
 from lab_helpers.exercises.peek import Message
 from lab_helpers.exercises.probe import Probe
@@ -130,15 +130,21 @@ class Bench:
 
         A classic queue marks them as redelivered, a quorum queue counts the look: see
         :mod:`lab_helpers.exercises.peek`. So a queue that has not changed is read once in a check.
+
+        Raises
+        ------
+        LabsError
+            The queue's node is down.
         """
         found = self.topology().queue(queue)
         if found is None:
             return []
+        if found.is_down:
+            raise LabsError(
+                f"The queue `{queue}` lives on a node that is down, so nobody can look into it.",
+                remedy="Start the node first: `lab.cluster.heal()`.",
+            )
         return self._keep(("messages", repr(found)), lambda: peek.ready(self._url(self.vhost), queue))
-
-    def await_messages(self, queue: str, count: int, seconds: float = 0.5) -> list[Message]:
-        """Wait until ``count`` messages are ready or ``seconds`` are over, then look as :meth:`messages` does."""
-        return peek.arrived(self._url(self.vhost), queue, count, seconds)
 
     def _answering(self) -> list[Management]:
         """The nodes whose management API answers; asked once a check, all at the same time."""

@@ -65,19 +65,6 @@ def ready(url: str, queue: str) -> list[Message]:
     return found
 
 
-def arrived(url: str, queue: str, count: int, seconds: float) -> list[Message]:
-    """Wait until ``count`` messages are ready or ``seconds`` are over, then look.
-
-    Waiting asks for the depth only: a quorum queue of 3.10 does not take back a part of its messages in their order.
-    """
-    deadline = time.monotonic() + seconds
-    with connect(url) as connection:
-        channel = connection.channel()
-        while depth(channel, queue) < count and time.monotonic() < deadline:
-            time.sleep(FIRST_PAUSE)
-    return ready(url, queue)
-
-
 def put_back(channel: BlockingChannel, queue: str, last_tag: int, before: int) -> None:
     """Return all deliveries, and wait until the queue has them: it takes them back some milliseconds later."""
     if not last_tag:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
@@ -16,8 +17,9 @@ from lab_helpers.broker.features import parsed
 from lab_helpers.broker.management import path
 from lab_helpers.broker.waiting import wait_until
 from lab_helpers.cluster import Cluster
+from lab_helpers.errors import LabsError
 from lab_helpers.exercises import Bench, Difference, Exercise, Outcome, Probe, Verdict, queue, routes
-from lab_helpers.exercises.judge import judge
+from lab_helpers.exercises.judge import ANSWER_WITHIN, judge
 from lab_helpers.exercises.probe import PublishRefusedError
 from lab_helpers.settings import NODES
 
@@ -96,14 +98,6 @@ def test_a_queue_that_has_not_changed_is_read_once_in_a_check(place: Place) -> N
     assert counts == 1
 
 
-@pytest.mark.parametrize("kind", KINDS)
-def test_waiting_for_messages_ends_with_the_count_or_the_deadline(place: Place, kind: str) -> None:
-    place.filled(kind)
-    for count, seconds in ((2, 60), (9, 0.3)):
-        assert [message.body for message in place.bench.await_messages("q", count, seconds)] == BODIES
-    assert [message.body for message in place.bench.again().messages("q")] == BODIES
-
-
 def test_an_internal_exchange_takes_no_publishes(place: Place) -> None:
     place.channel.exchange_declare("inner", "fanout", durable=True, internal=True)
     with pytest.raises(PublishRefusedError, match="403 ACCESS_REFUSED"):
@@ -147,3 +141,30 @@ def test_a_virtual_host_that_is_gone(place: Place) -> None:
     verdict = judge(Exercise(name="x", check=check, hints=("a", "b"), wrong=()), place.bench)
     assert verdict.outcome is Outcome.ENVIRONMENT
     assert "virtual host is gone" in verdict.message
+
+
+@pytest.mark.parametrize("how", ["stop", "kill"])
+def test_a_queue_of_a_node_that_is_down_is_not_asked(place: Place, how: str) -> None:
+    """4.3 answers for a classic queue of a killed node after a minute; the check has two seconds."""
+    declaration = {"durable": True, "arguments": {"x-queue-type": "classic"}}
+    place.cluster.managements()[2].put(path("queues", place.bench.vhost, "q"), declaration)
+    assert place.bench.placements()["q"].leader == "rmq3"
+    getattr(place.cluster["rmq3"], how)()
+    try:
+        wait_until(lambda: place.bench.placements()["q"].leader == "", seconds=30, what="the others to notice")
+        began = time.monotonic()
+        holds = Exercise(
+            name="x",
+            attempted=(queue("q").exists(),),
+            expect=(queue("q").holds([b"m"]),),
+            passed="All.",
+            hints=("a", "b"),
+            wrong=(),
+        )
+        verdict = judge(holds, place.bench.again())
+        assert "its node is down" in verdict.message
+        with pytest.raises(LabsError, match="lives on a node that is down"):
+            place.bench.again().messages("q")
+        assert time.monotonic() - began < ANSWER_WITHIN
+    finally:
+        place.cluster.heal()

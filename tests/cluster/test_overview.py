@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import time
+
 import pika
 import pytest
 
@@ -36,6 +38,12 @@ def test_where_queues_live_follows_a_node_that_dies_and_comes_back(cluster: Clus
     words = str(lab.status("placed", "lyon"))
     assert f"{killed} (not online)" in words
     assert f"queue lyon (classic): on {killed}, which is down" in words
+    # 4.3 lets whoever asks for such a queue wait a minute.
+    began = time.monotonic()
+    with pytest.raises(LabsError, match="its node is down"):
+        lab.depth("lyon")
+    assert "lyon" in str(lab.topology())
+    assert time.monotonic() - began < 10
     cluster.heal()
     wait_until(lambda: lab.placement("placed").online == NAMES, seconds=60, what="all members")
     assert lab.placement("lyon").leader == killed

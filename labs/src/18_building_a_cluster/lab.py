@@ -473,7 +473,7 @@ if lab.cluster.is_ours:
         channel.exchange_declare("shop.returns", exchange_type="direct", durable=True)
         channel.queue_declare("denver.returns", durable=True, arguments=CLASSIC)
         channel.queue_bind("denver.returns", exchange="shop.returns", routing_key="return.denver")
-    rmq4.stop()
+    rmq4.kill()
     lab.wait_until(lambda: lab.placement("denver.returns").leader == "", seconds=30)  # the others have noticed
     display(lab.status("denver.returns"))
 
@@ -515,6 +515,8 @@ lab.progress()
 # | Metadata are kept in | Mnesia | Mnesia, Khepri on request | Khepri |
 # | RAM nodes: `join_cluster --ram`, `change_cluster_node_type` | yes | deprecated | gone |
 # | A node that was forgotten starts again | refused until `reset` | refused until `reset` with Mnesia | as a broker of its own if Erlang ran on it meanwhile, else not at all |
+# | A client asks for a classic queue whose node stopped cleanly | 404 at once | 404 at once | 404 at once |
+# | The same, where the node was killed | 404 at once | 404 after a minute | 404 after a minute |
 # | A declaration without a majority of nodes | works, where the minority does not pause | the same with Mnesia | waits, then fails |
 # | `force_reset`, `forget_cluster_node --offline` | work | work with Mnesia | refused |
 
