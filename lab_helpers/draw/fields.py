@@ -66,7 +66,11 @@ class Detail:
         if len(different) == 1:
             return shown(different[0])
         if self.counter and all(isinstance(value, int) for value in different):
-            return f"{min(different)}…{max(different)}"
+            ends = [min(different), max(different)]
+            # How many messages are left counts down.
+            if not self.unit and different == tuple(sorted(different, reverse=True)):
+                ends.reverse()
+            return f"{ends[0]}…{ends[1]}"
         return f"({len(different)} different)"
 
 

@@ -161,8 +161,9 @@ def acked_before_close() -> Expectation:
         if not delivered:
             return Difference("No message was delivered.", look=LOOK)
         return Difference(
-            f"Of {words.counted(len(left), 'delivery').replace('deliverys', 'deliveries')} the broker heard nothing: "
-            "it gives them to the next consumer.",
+            "The broker heard nothing of 1 delivery, and gives it to the next consumer."
+            if len(left) == 1
+            else f"The broker heard nothing of {len(left)} deliveries, and gives them to the next consumer.",
             "every delivery acknowledged",
             f"{len(delivered) - len(left)} of {len(delivered)} acknowledged",
             LOOK,

@@ -10,6 +10,8 @@ from lab_helpers.exercises import (
     queue,
     story_shows,
 )
+from lab_helpers.record.events import ConnectionClosed, ConnectionOpened, Side
+from lab_helpers.record.story import Story
 
 PARCELS = [f"parcel {number}".encode() for number in range(1, 6)]
 
@@ -65,14 +67,48 @@ def table(*lines: str) -> str:
     )
 
 
-def known_by_id(bench: Bench) -> Difference | None:
-    """Every parcel that was published has itself as its message id."""
-    story = bench.story
-    for message in story.messages.values() if story else ():
+def refused_twice(story: Story) -> Difference | None:
+    """The broker refused two publishes."""
+    count = len(set(story.refused()))
+    if count == 2:
+        return None
+    return Difference(
+        f"The broker refused {count} of your publishes: send each parcel to `counter` first, and let it say no.",
+        "2 × `basic.nack`",
+        f"{count} × `basic.nack`",
+        "Look at `story.sequence()`.",
+    )
+
+
+def persistent_and_known(story: Story) -> Difference | None:
+    """Every parcel that was published is persistent, and has itself as its message id."""
+    for message in story.messages.values():
         body = message.body.decode(errors="replace")
         if message.properties.get("message_id") != body:
             return Difference(f"`{body}` was published without itself as `message_id`.")
+        if message.properties.get("delivery_mode") != 2:
+            return Difference(f"`{body}` was published as a transient message.", "persistent", "transient")
     return None
+
+
+def over_the_break(story: Story) -> Difference | None:
+    """The line broke under the publisher both times."""
+    opened = len(story.of(ConnectionOpened))
+    broken = sum(close.by is Side.NETWORK for close in story.of(ConnectionClosed))
+    if broken >= 2 and opened <= 5:
+        return None
+    return Difference(
+        f"{words_of(opened)} opened, and the line broke {broken} times under them: use one for many parcels, and a new "
+        "one only after a break.",
+        "3 connections, 2 breaks",
+        f"{opened} connections, {broken} breaks",
+        "Look at `story.sequence()`.",
+    )
+
+
+def words_of(connections: int) -> str:
+    """How many connections, as a sentence begins with them."""
+    return "1 connection was" if connections == 1 else f"{connections} connections were"
 
 
 def not_again(bench: Bench) -> Difference | None:
@@ -81,9 +117,10 @@ def not_again(bench: Bench) -> Difference | None:
     twice = len(ledger.duplicated) if ledger else 0
     if twice > 1:
         return Difference(
-            f"{twice} parcels arrived twice: after a break, only the one without a confirm is to be sent again.",
-            "1 parcel twice",
-            f"{twice} parcels twice",
+            f"{twice} parcels arrived more than once: after a break, only the one without a confirm is to be sent "
+            "again.",
+            "1 parcel",
+            f"{twice} parcels",
         )
     return None
 
@@ -91,7 +128,9 @@ def not_again(bench: Bench) -> Difference | None:
 def told(bench: Bench) -> Difference | None:
     """The repaired table was told of the day."""
     ledger = bench.ledger()
-    if ledger is None or ledger.indeterminate == LEFT_OVER:
+    if ledger is None or not len(ledger):
+        return Difference("`Repaired` has not been through the day yet.")
+    if ledger.indeterminate == LEFT_OVER:
         return Difference("`Repaired` leaves as much in the table as `Table` does.")
     return None
 
@@ -111,6 +150,7 @@ EXERCISES = (
             story_shows.published_with_confirms(),
             queue("counter").holds(PARCELS[:3]),
             queue("waiting").holds(PARCELS[3:]),
+            story_shows.shows(refused_twice),
         ),
         passed="Three parcels are at the counter, and the two that it refused are waiting.",
         hints=(
@@ -138,6 +178,11 @@ EXERCISES = (
                 ),
                 "The queue `waiting` holds `parcel 4`; it should hold `parcel 4`, `parcel 5`",
             ),
+            WrongAnswer(
+                "knows beforehand which ones the broker would refuse",
+                refused("if number < 4:", f"    {TO_COUNTER}", "else:", f"    {TO_WAITING}"),
+                "The broker refused 0 of your publishes",
+            ),
         ),
     ),
     Exercise(
@@ -145,9 +190,10 @@ EXERCISES = (
         attempted=(published,),
         expect=(
             story_shows.published_with_confirms(),
-            known_by_id,
+            story_shows.shows(persistent_and_known),
             ledger_shows(lost=0, missing=0, unexpected=0),
             not_again,
+            story_shows.shows(over_the_break),
         ),
         passed="All 40 parcels arrived, though the line broke twice.",
         hints=(
@@ -204,7 +250,36 @@ EXERCISES = (
                     "    except pika.exceptions.AMQPError:",
                     "        pass",
                 ),
-                "parcels arrived twice: after a break, only the one without a confirm is to be sent again",
+                "parcels arrived more than once: after a break, only the one without a confirm is to be sent again",
+            ),
+            WrongAnswer(
+                "opens a connection for each parcel",
+                line(
+                    "for parcel in parcels:",
+                    "    with pika.BlockingConnection(line) as connection:",
+                    "        channel = connection.channel()",
+                    "        channel.confirm_delivery()",
+                    '        channel.basic_publish("", "mountain", parcel.encode(), persistent(parcel))',
+                ),
+                "40 connections were opened, and the line broke 0 times",
+            ),
+            WrongAnswer(
+                "sends transient messages",
+                line(
+                    "left = list(parcels)",
+                    "while left:",
+                    "    try:",
+                    "        with pika.BlockingConnection(line) as connection:",
+                    "            channel = connection.channel()",
+                    "            channel.confirm_delivery()",
+                    "            while left:",
+                    "                known = pika.BasicProperties(message_id=left[0])",
+                    '                channel.basic_publish("", "mountain", left[0].encode(), known)',
+                    "                left.pop(0)",
+                    "    except pika.exceptions.AMQPError:",
+                    "        pass",
+                ),
+                "`parcel 1` was published as a transient message",
             ),
             WrongAnswer(
                 "does not wait for confirms",

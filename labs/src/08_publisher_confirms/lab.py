@@ -145,7 +145,8 @@ lab.happened("one queue of two is full", f"{answer}, {lab.depth('archive')} in a
 # A confirm means that **all** queues to which the message was routed took it; one refusal makes it a `basic.nack`.
 # But a nack undoes nothing: `archive` has its copy. Whoever publishes the order again, as one should, makes a second
 # copy there. So a nack means "not everywhere", and consumers must bear duplicates. (A message that is routed to *no*
-# queue is confirmed too: [lab 09](09_returned_messages.ipynb).)
+# queue is confirmed too: [lab 09](09_returned_messages.ipynb). Of the flags in the picture, `multiple` comes in
+# experiment 3, and `requeue` means nothing in a nack to a publisher.)
 
 # %% [markdown]
 # ## Experiment 2: three ways to wait
@@ -248,7 +249,7 @@ lab.happened("takes longer", max("one by one", "asynchronously", key=best.get))
 
 # %% [markdown]
 # No way is less safe than the others: all 200 orders were confirmed or committed in each. Who waits for one order at
-# a time leaves both the line and the broker idle in between. A batch comes near to asynchronous, with two faults: it
+# a time leaves both the line and the broker idle in between. A batch is about as quick as asynchronous, with two faults: it
 # stands still until its slowest order is confirmed, and after an error the program often does not know which of the
 # batch failed.
 #
@@ -364,8 +365,7 @@ if lab.needs("break-nodes"):
 
 # %% [markdown]
 # Not one error: the connection leads to `rmq1`, which is in the best of health. `rmq3` is still dead. Ten more orders
-# go the same way to the same queue, but now **with confirms**, and `mandatory`, which asks for the return of what
-# fits no queue ([lab 09](09_returned_messages.ipynb)):
+# go the same way to the same queue, but now **with confirms**:
 
 # %%
 if lab.cluster.is_ours:
@@ -377,9 +377,9 @@ if lab.cluster.is_ours:
             order = f"order {number}"
             asked.sent(order)
             try:
-                channel.basic_publish("", "web", order.encode(), persistent(order), mandatory=True)
+                channel.basic_publish("", "web", order.encode(), persistent(order))
                 asked.confirmed(order)
-            except (pika.exceptions.NackError, pika.exceptions.UnroutableError):
+            except pika.exceptions.NackError:
                 asked.nacked(order)
     print("confirmed:", asked.counts["confirmed"], "| refused:", asked.counts["nacked"])
 
@@ -406,7 +406,8 @@ if lab.cluster.is_ours:
 # dropped them, because their queue had no process to take them. Of the orders before it some or all are missing too,
 # though they are persistent and the queue is durable: they were still on their way to the disk. The ledger calls none
 # of them *lost*, because nothing was promised. The ten that asked for a confirm are not missing: their publisher
-# knows of each that it must send it again.
+# knows of each that it must send it again. (The other words of a ledger's verdict: *recovered* was received though it
+# was never confirmed, *unexpected* was received though it was never sent.)
 #
 # And the ten that had been confirmed?
 #
@@ -440,8 +441,8 @@ if lab.cluster.is_ours:
 # %% [markdown]
 # ## Experiment 5: a publisher that keeps its word
 #
-# The quorum queue `orders` is kept on all three nodes. One of them leads it; it is `rmq2`, since a new queue is led
-# from the node its client is connected to. The publisher below does three things:
+# The quorum queue `orders` is kept on all three nodes. One of them leads it; it is `rmq2`, since its client is connected
+# there and asks for it (`x-queue-leader-locator`: `client-local`). The publisher below does three things:
 #
 # - an order is done only when it is **confirmed**; until then it stays in the list;
 # - after any error or nack it opens a **new connection and channel** and goes on with what is unconfirmed, since it
@@ -545,7 +546,8 @@ if lab.cluster.is_ours:
         print(f"3 of 3 nodes run:  together  confirmed: {answers['together'].done()}")
 
 # %% [markdown]
-# Each queue has a channel of its own, as on a shared one the second publish would hold up the confirm of the first.
+# Each queue has a channel of its own: tried on a shared one, the publish that has no majority held up the confirm of the
+# other too.
 # The quorum queue does not lie: without a majority it gives no confirm. The order is not refused either. It waits,
 # and is confirmed when the others are back. For the publisher a confirm that does not come is therefore no error and
 # no success but **indeterminate**. Give the wait a limit, and then send again.
@@ -594,7 +596,8 @@ with pika.BlockingConnection(parameters) as connection:
 
 # %% [markdown]
 # Publish `parcel 1` to `parcel 5` to `counter`, in this order. What the broker refuses is to be published to
-# `waiting` instead. Do it inside `with lab.record("refused") as story:`.
+# `waiting` instead. Do it inside `with lab.record("refused") as story:`. Before another try, run the cell above again:
+# it empties both queues.
 
 # %% exercise="refused"
 ### BEGIN SOLUTION
@@ -694,7 +697,7 @@ arrived
 lab.check("line")
 
 # %% [markdown]
-# Look at the ledger: one parcel came twice. It is the one whose confirm was cut off.
+# Look at the ledger: the parcel that came twice is the one whose confirm was cut off.
 #
 # ### Exercise 3: the table that never empties
 #

@@ -45,22 +45,22 @@ with pika.BlockingConnection(parameters) as connection:
     connection.channel().queue_declare("jobs", durable=True, arguments=CLASSIC)
     connection.channel().queue_purge("jobs")
 publish("jobs", *jobs)
-ledger, jams = lab.ledger(exercise="worker"), iter([RuntimeError("the printer jammed")])
+ledger, crashes = lab.ledger(exercise="worker"), iter([Crash("somebody pulled the plug")])
 for job in jobs:
     ledger.sent(job)
     ledger.confirmed(job)
 
 
 def handle(body):
-    if body == b"job 3" and (jam := next(jams, None)):
-        raise jam
+    if body == b"job 3" and (crash := next(crashes, None)):
+        raise crash
     ledger.received(body.decode())
 
 
 for _ in range(2):
     try:
         work(handle)
-    except RuntimeError:
+    except Crash:
         pass
 """
 
@@ -99,7 +99,33 @@ def parked(bench: Bench) -> Difference | None:
             "none",
             "Look at `lab.topology()`.",
         )
-    return difference
+    if (
+        difference
+        and found
+        and found.arguments["x-dead-letter-exchange"] == ""
+        and "x-dead-letter-routing-key" not in found.arguments
+    ):
+        return Difference(
+            "`labels` gave `?label 2` up, and it did not arrive: a dead letter keeps its old key, here `labels`, "
+            "unless the queue names another one.",
+            "an argument `x-dead-letter-routing-key`",
+            "none",
+            "Look at `lab.topology()`.",
+        )
+    return difference or died(bench)
+
+
+def died(bench: Bench) -> Difference | None:
+    """The label came to its place as a dead letter."""
+    [label] = bench.messages("labels.poison")
+    if "x-death" in label.properties.get("headers", {}):
+        return None
+    return Difference(
+        "`?label 2` is in `labels.poison`, but nobody gave it up: it was published there.",
+        "a dead letter, with the header `x-death`",
+        "no header `x-death`",
+        "Publish the three labels to `labels`, and run `print_labels()`.",
+    )
 
 
 EXERCISES = (
@@ -188,7 +214,7 @@ EXERCISES = (
                 worker(
                     "try:",
                     "    handle(body)",
-                    "except RuntimeError:",
+                    "except BaseException:",
                     "    pass",
                     "channel.basic_ack(method.delivery_tag)",
                 ),
@@ -232,6 +258,19 @@ EXERCISES = (
                 "stops the message and does not keep it",
                 labels('**QUORUM, "x-delivery-limit": 2'),
                 "it went nowhere: the queue does not say where its dead letters go",
+            ),
+            WrongAnswer(
+                "leaves the dead letter its old key",
+                labels('**QUORUM, "x-delivery-limit": 2, "x-dead-letter-exchange": ""'),
+                "a dead letter keeps its old key, here `labels`",
+            ),
+            WrongAnswer(
+                "parks the label by hand",
+                labels(f'**QUORUM, "x-delivery-limit": 2, {DEAD}')
+                + "with pika.BlockingConnection(parameters) as connection:\n"
+                '    connection.channel().queue_purge("labels.poison")\n'
+                'publish("labels.poison", "?label 2")\n',
+                "nobody gave it up: it was published there",
             ),
         ),
     ),

@@ -73,6 +73,8 @@ with lab.record() as story:
         print("fetched:", body.decode(), "| redelivered:", method.redelivered)
         print("ready in the queue:", lab.depth("lyon"))
 
+story.flow()
+
 # %% [markdown]
 # > **Predict:** The connection is closed now. Where is the order?
 # >
@@ -96,9 +98,6 @@ with pika.BlockingConnection(parameters) as connection:
 print("fetched:", body.decode(), "| redelivered:", method.redelivered)
 lab.happened("after the connection's end", "ready and marked" if method.redelivered else "ready")
 
-# %%
-story.flow()
-
 # %% [markdown]
 # With manual acknowledgement, the default of AMQP, a delivered message is **unacknowledged**: no longer ready, so
 # nobody else gets it, and not gone either. When the channel or the connection ends, whatever was unacknowledged on it
@@ -113,10 +112,11 @@ story.flow()
 #
 # - `basic.ack(tag)`: done;
 # - `basic.reject(tag, requeue)`: not done; put it back, or else drop it;
-# - `basic.nack(tag, multiple, requeue)`: the same, and RabbitMQ's extension lets it name many.
+# - `basic.nack(tag, multiple, requeue)`: the same, for one or for many; it is RabbitMQ's extension of AMQP.
 #
 # With `multiple=True` the word holds for this tag and **all earlier ones** of the channel that are still open. The
-# cell fetches five orders and says four things.
+# cell fetches five orders and says four things: ack 2 with `multiple`, reject 3 without `requeue`, nack 4 with
+# `requeue`, nack 5 without.
 #
 # > **Predict:** Which orders are in the queue afterwards?
 # >
@@ -203,6 +203,8 @@ def crash(mode):
     assert worker.returncode == -9, worker.stderr
     for order in worker.stdout.splitlines():
         ledger.received(order)
+        if mode == "manual":
+            ledger.acked(order)
     lab.drain(ledger, queue)
     return ledger
 
@@ -288,8 +290,8 @@ assert deliveries == 25
 # busy, the queue never shorter, every good order behind it delayed.
 #
 # Quorum queues count. A **quorum queue** is a queue that is kept on several nodes at once. It notes in the header
-# `x-delivery-count` how often a delivery failed, and with `x-delivery-limit` it stops at some point. The message then
-# becomes a dead letter, and is kept if the queue says where.
+# `x-delivery-count` how often a delivery failed, and with `x-delivery-limit` it gives the message up after so many (from
+# 4.0 on there is a limit in any case: 20). The message then becomes a dead letter, and is kept if the queue says where.
 #
 # > **Predict:** With `x-delivery-limit` 3, how often is the order delivered?
 # >
@@ -335,8 +337,8 @@ counts_nacks = tuple(map(int, lab.version.split(".")[:2])) < (4, 3)
 assert nacked == (4 if counts_nacks else 25)
 
 # %% [markdown]
-# Before 4.3 every requeue counts. From 4.3 on, only what looks like a **failure** does: `basic.reject`, a crash, a
-# lost connection. `basic.nack` is for "not now, it is not the message's fault", and may go on for ever. So the word
+# Before 4.3 every requeue counts. From 4.3 on, only what looks like a **failure** does: `basic.reject`, and any end of
+# the channel or the connection with the delivery still open, be it in good order. `basic.nack` is for "not now, it is not the message's fault", and may go on for ever. So the word
 # matters: *reject* what fails, *nack* what you cannot do at the moment.
 
 # %% [markdown]
@@ -372,8 +374,8 @@ for close in story.closes():
 # everything that was unacknowledged on this channel is put back and delivered again.
 #
 # The opposite mistake, to forget the acknowledgement, has no error for a long time. The messages pile up as
-# unacknowledged, until the **consumer timeout** of 30 minutes is over. From 4.3 on a quorum queue may have one of its
-# own; here it is one second.
+# unacknowledged, until the **consumer timeout** of 30 minutes is over. From 4.3 on only quorum queues have one; in a
+# classic queue they pile up for ever. A queue may have a timeout of its own: here it is one second.
 
 # %% tags=["nbval-ignore-output"]
 if has_timeout := lab.needs("consumer-timeout"):
@@ -457,9 +459,18 @@ lab.check("parcels")
 # ### Exercise 2: a worker that loses nothing
 #
 # Write `work(handle)`: it opens a connection, takes the jobs from the queue `jobs` one after the other, calls
-# `handle(body)` for each, and returns when no job is ready. The cell below runs it until the queue is empty. But
-# `handle` **raises** once, in the middle of job 3, and your worker must not catch that: it ends like a crash, and the
-# cell starts it again. In the end every job must have been handled, none of them twice.
+# `handle(body)` for each, and returns when no job is ready. But once, in the middle of job 3, `handle` ends it by a
+# `Crash`, which no `except Exception` catches. Your worker must not catch it either. However it ends, its connection is
+# closed. Then the cell starts it again. In the end every job must have been handled, none of them twice.
+
+
+# %%
+class Crash(BaseException):
+    """Ends a worker in the middle of its work."""
+
+
+# %% [markdown]
+# Write `work` here; the lines below it run it.
 
 
 # %% exercise="worker"
@@ -484,23 +495,23 @@ with pika.BlockingConnection(parameters) as connection:
     connection.channel().queue_delete("jobs")
     connection.channel().queue_declare("jobs", durable=True, arguments=CLASSIC)
 publish("jobs", *jobs)
-ledger, jams = lab.ledger(exercise="worker"), iter([RuntimeError("the printer jammed")])
+ledger, crashes = lab.ledger(exercise="worker"), iter([Crash("somebody pulled the plug")])
 for job in jobs:
     ledger.sent(job)
     ledger.confirmed(job)
 
 
 def handle(body):
-    if body == b"job 3" and (jam := next(jams, None)):
-        raise jam
+    if body == b"job 3" and (crash := next(crashes, None)):
+        raise crash
     ledger.received(body.decode())
 
 
 for _ in range(2):
     try:
         work(handle)
-    except RuntimeError as error:
-        print("the worker ended:", error)
+    except Crash as crash:
+        print("the worker crashed:", crash)
 
 ledger
 
@@ -577,7 +588,7 @@ lab.progress()
 # | | 3.10 | 4.0 | 4.3 |
 # | --- | --- | --- | --- |
 # | Delivery limit of quorum queues, if none is set | none | 20 | 20 |
-# | What counts towards it | every requeue | every requeue | `basic.reject`, crash, lost connection; not `basic.nack` |
+# | What counts towards it | every requeue | every requeue | `basic.reject`, the end of the channel or connection; not `basic.nack` |
 # | Delivery limit of classic queues | none | none | none |
 # | Forgotten acknowledgement, after 30 minutes | channel closed, 406 | channel closed, 406 | quorum queues only: the consumer is cancelled |
 # | `x-consumer-timeout` for one queue | no | yes | quorum queues only; a classic queue is refused with 406 |

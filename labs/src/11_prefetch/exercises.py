@@ -23,6 +23,7 @@ class Consumer:
     """A consumer of a story, with the limit that was in force for it when it started; 0 is none."""
 
     name: str
+    connection: str
     queue: str
     auto_ack: bool
     limit: int
@@ -50,7 +51,7 @@ def consumers(story: Story) -> list[Consumer]:
         elif isinstance(event, Consuming):
             now = set_now.get(place)
             limit, is_global = (now.count, now.is_global) if now else (0, False)
-            one = Consumer(event.consumer, event.queue, event.auto_ack, limit, is_global, 0)
+            one = Consumer(event.consumer, event.connection, event.queue, event.auto_ack, limit, is_global, 0)
             open_[(*place, event.consumer)] = one
             found.append(one)
         elif isinstance(event, Delivered) and (*place, event.consumer) in open_:
@@ -124,6 +125,18 @@ def two(there: list[Consumer]) -> Difference | None:
         "2 consumers",
         counted(len(there), "consumer"),
         "`share_out(packer)` starts `packer` twice, and each time it should consume once.",
+    )
+
+
+def apart(there: list[Consumer]) -> Difference | None:
+    """Each has a connection of its own."""
+    if len({one.connection for one in there}) == len(there):
+        return None
+    return Difference(
+        "Both packers used one connection, and a connection of pika's is for one thread: open one in `packer`.",
+        "2 connections",
+        "1 connection",
+        LOOK,
     )
 
 
@@ -284,8 +297,8 @@ def holds(name: str) -> Expectation:
         if sum(one.got for one in there) != wanted:
             got = sum(one.got for one in there)
             return Difference(
-                f"Of `{name}` were delivered {got}; it should be {wanted}. One consumer a queue, nothing acknowledged, "
-                "and `settle` at the end.",
+                f"{got} of `{name}` were delivered; it should be {wanted}. One consumer per queue, nothing "
+                "acknowledged, and `settle` at the end.",
                 f"{wanted} delivered",
                 f"{got} delivered",
             )
@@ -318,6 +331,7 @@ EXERCISES = (
         attempted=(something("parcels"),),
         expect=(
             of("parcels", two),
+            of("parcels", apart),
             of("parcels", by_hand),
             of("parcels", limited),
             of("parcels", at_most_two),
@@ -365,7 +379,7 @@ EXERCISES = (
             WrongAnswer(
                 "forgets to acknowledge",
                 packer(),
-                "Of 2 deliveries the broker heard nothing",
+                "The broker heard nothing of 2 deliveries",
             ),
         ),
     ),

@@ -82,7 +82,7 @@ def settle(connection, got, count, *names):
 #
 # `basic_qos(prefetch_count=…)` limits how many such deliveries a consumer may hold, its **prefetch**. 0 means no
 # limit, and is what you have if you never call it. The next cell lets four consumers, one after the other, take from
-# 12 orders and acknowledge none. The last one has automatic acknowledgement, `auto_ack=True`: for the broker its
+# 12 fresh orders each and acknowledge none. The last one has automatic acknowledgement, `auto_ack=True`: for the broker its
 # deliveries are done as soon as they are sent.
 #
 # > **Predict:** How many of the 12 does that last one get, with a prefetch of 5?
@@ -280,11 +280,12 @@ def pack_together(prefetch):
 lab.predict("Ada packs", "20")
 ### END SOLUTION
 
-# %%
+# %% tags=["nbval-ignore-output"]
 shares, rows = {}, []
 for prefetch in [0, 10, 1]:
     shares[prefetch], seconds = pack_together(prefetch)
     label = f"{prefetch or 'no limit'} ({seconds:.1f} s)"
+    print(f"prefetch {label}:", ", ".join(f"{name} {shares[prefetch][name]}" for name in SECONDS))
     rows += [{"prefetch": label, "packer": name, "packed": shares[prefetch][name]} for name in SECONDS]
 
 # %% tags=["nbval-ignore-output"]
@@ -480,7 +481,7 @@ assert all(len(body) == 500 for *_, body in berts)
 # %% [markdown]
 # The larger the backlog, the more certainly such a program dies of it. Then everything comes back at once: the second
 # line of the output above shows it. And each order carries the flag `redelivered`, which says that it was sent to
-# somebody before, who **may** have packed it. Bert may have packed three of them. But the flag is on 20 000, and
+# somebody before, who **may** have packed it. Had Bert packed only three, the flag would still be on 20 000, and
 # Ada's program must take each for a possible duplicate. With a prefetch of 100 it would be on 100.
 #
 # A quorum queue (lab 07 has used one) is kinder. 3000 orders, no limit:
@@ -542,8 +543,8 @@ lab.happened("acknowledged", acknowledged)
 
 # %% [markdown]
 # The program waits for a fifth order, and the broker for an acknowledgement. No error comes, and six orders stay
-# ready in front of a consumer that is there. The remedy: a prefetch of at least the batch, better of two batches as
-# in the second line, so that the next one arrives while you work.
+# ready in front of a consumer that is there. The remedy: a prefetch of at least one batch, better of two, as in the
+# second line of the output, so that the next one arrives while you work.
 
 # %% [markdown]
 # ## Exercises
@@ -695,7 +696,7 @@ lab.progress()
 # - The price of a large number: memory in the consumer, idle helpers, and as many possible duplicates when the
 #   consumer dies.
 # - If you acknowledge in batches, the batch is at most half the prefetch.
-# - One consumer a channel, and no `global_qos`.
+# - One consumer per channel, and no `global_qos`.
 # - Watch unacknowledged messages as well as ready ones: a depth of 0 does not mean that the work is done.
 #
 # | | 3.10 | 4.0 | 4.3 |
