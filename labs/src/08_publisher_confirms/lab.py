@@ -365,7 +365,8 @@ if lab.needs("break-nodes"):
 
 # %% [markdown]
 # Not one error: the connection leads to `rmq1`, which is in the best of health. `rmq3` is still dead. Ten more orders
-# go the same way to the same queue, but now **with confirms**:
+# go the same way to the same queue, but now **with confirms**, and `mandatory`, which asks for the return of what
+# fits no queue ([lab 09](09_returned_messages.ipynb)):
 
 # %%
 if lab.cluster.is_ours:
@@ -377,14 +378,16 @@ if lab.cluster.is_ours:
             order = f"order {number}"
             asked.sent(order)
             try:
-                channel.basic_publish("", "web", order.encode(), persistent(order))
+                channel.basic_publish("", "web", order.encode(), persistent(order), mandatory=True)
                 asked.confirmed(order)
-            except pika.exceptions.NackError:
+            except (pika.exceptions.NackError, pika.exceptions.UnroutableError):
                 asked.nacked(order)
     print("confirmed:", asked.counts["confirmed"], "| refused:", asked.counts["nacked"])
 
 # %% [markdown]
-# All ten are refused, so no customer is thanked in vain. Now `rmq3` starts again, and what is left in the queue is
+# All ten are refused, so no customer is thanked in vain. From 4.0 on they are refused by `basic.nack`. On 3.10 a queue
+# whose node is down counts as none at all: the orders are **returned**, and without `mandatory` they would be confirmed,
+# and gone. Now `rmq3` starts again, and what is left in the queue is
 # counted.
 
 # %% tags=["nbval-ignore-output"]
@@ -782,6 +785,7 @@ lab.progress()
 # | --- | --- | --- | --- |
 # | Confirms, `multiple`, nack | work | the same | the same |
 # | Confirm from a quorum queue | majority on disk | the same | the same |
+# | Publish to a classic queue whose node is down | confirmed; `basic.return` with `mandatory` | `basic.nack` | `basic.nack` |
 # | Confirms and transactions on one channel | 406 | the same | the same |
 
 # %% [markdown]
