@@ -103,6 +103,26 @@ class Contents:
 
         return check
 
+    def died_in(self, origin: str) -> Expectation:
+        """Every message that is ready is a dead letter of that queue, by the newest row of its header ``x-death``.
+
+        https://www.rabbitmq.com/docs/dlx#effects
+        """
+
+        def check(bench: Bench) -> Difference | None:
+            for message in bench.messages(self.name):
+                deaths = (message.properties.get("headers") or {}).get("x-death") or [{}]
+                if deaths[0].get("queue") != origin:
+                    return Difference(
+                        f"The message `{words.shown(message.body)}` in `{self.name}` did not die in `{origin}`.",
+                        f"a header `x-death` with `{origin}`",
+                        f"one with `{deaths[0]['queue']}`" if deaths[0] else "none",
+                        "It has to come there as a dead letter.",
+                    )
+            return None
+
+        return check
+
     @property
     def _look(self) -> str:
         return f'`lab.depth("{self.name}")` counts what is ready; a delivery that is not acknowledged is not counted.'

@@ -216,9 +216,10 @@ def different(
         return Difference(f"The {what} is {word}, and should not be.", f"not {word}", word)
     for name, value in (arguments or {}).items():
         if name not in found.arguments or found.arguments[name] != value:
+            argument = words.arguments({name: value})
             return Difference(
-                f"The {what} should have the argument `{name}: {value}`.",
-                f"`{name}: {value}`",
+                f"The {what} should have the argument {argument}.",
+                argument,
                 words.arguments(found.arguments),
                 LOOK,
             )

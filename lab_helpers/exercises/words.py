@@ -12,6 +12,9 @@ BYTES = 4
 MOST = 5
 """How many things a sentence lists before it says how many more there are."""
 
+QUOTED_EMPTY = '""'
+"""How an empty text is shown: the default exchange's name, for example."""
+
 
 def listed(names: Iterable[str], none: str = "nothing") -> str:
     """ "`a`, `b`", or the word for an empty list."""
@@ -42,7 +45,9 @@ def counted(number: int, what: str) -> str:
 
 def arguments(found: Mapping[str, Any]) -> str:
     """Arguments as a table of the console shows them."""
-    return listed((f"{name}: {value}" for name, value in sorted(found.items())), "none")
+    return listed(
+        (f"{name}: {value if value != '' else QUOTED_EMPTY}" for name, value in sorted(found.items())), "none"
+    )
 
 
 def queues(names: Collection[str]) -> str:

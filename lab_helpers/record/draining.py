@@ -25,7 +25,7 @@ from lab_helpers.broker.amqp import connect, queue_depths
 from lab_helpers.broker.waiting import LONGEST_PAUSE, TimedOutError
 from lab_helpers.errors import BrokerUnreachableError, LabsError
 from lab_helpers.record.ledger import Ledger
-from lab_helpers.record.taking import QueueUnavailableError, Taker
+from lab_helpers.record.taking import QUIET, QueueUnavailableError, Taker
 
 MOST_AT_ONCE = 250
 """Messages that a node sends ahead (``basic.qos``); fewer where that would leave nothing for the other nodes."""
@@ -128,6 +128,10 @@ class Draining:
                 self._taken.update(dict.fromkeys(urls, 0))
                 self._round(urls)
                 left = depths(self._queues, urls, self._homes())
+                if not any(left.values()):
+                    # What a connection still had in its hands when it was closed is ready again a moment later.
+                    time.sleep(QUIET)
+                    left = depths(self._queues, urls, self._homes())
                 if not any(left.values()):
                     return dict(sorted(self._taken.items()))
                 failing_since = None

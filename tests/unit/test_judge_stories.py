@@ -59,7 +59,7 @@ EXPECTATIONS: list[tuple[Expectation, str, str]] = [
     (story_shows.returned("us"), "No message with the key `us` was", "No message with the key `us` was"),
     (story_shows.prefetch(10), "The prefetch count should be 10.", "The prefetch count should be 10."),
     (story_shows.consumed("eu", auto_ack=False), "used automatic acknowledgement", "No consumer was on `eu`"),
-    (story_shows.acked_before_close(), "Of 1 delivery the broker heard nothing", "No message was delivered."),
+    (story_shows.acked_before_close(), "The broker heard nothing of 1 delivery", "No message was delivered."),
     (story_shows.settled(Settlement.ACK, 1), "0 messages ended with `basic.ack`", "0 messages ended with `basic.ack`"),
     (story_shows.dead_lettered("eu", "expired"), "No dead letter left `eu`", "No dead letter left `eu`"),
     (story_shows.closed_by_broker(404), "did not close a channel with 404", "did not close a channel with 404"),

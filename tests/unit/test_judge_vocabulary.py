@@ -52,7 +52,12 @@ class Made:
 
     def messages(self, name: str) -> list[Message]:
         self.read.append(name)
-        return [Message(b"order 1", "", "", {"delivery_mode": 2}), Message(b"order 2", "", "")] if name == "eu" else []
+        died = {"headers": {"x-death": [{"queue": "eu", "reason": "rejected"}, {"queue": "us", "reason": "expired"}]}}
+        found = {
+            "eu": [Message(b"order 1", "", "", {"delivery_mode": 2}), Message(b"order 2", "", "")],
+            "own": [Message(b"order 3", "", "", died)],
+        }
+        return found.get(name, [])
 
     def routes(self, _: str, probes: Iterable[Probe]) -> list[frozenset[str]]:
         if self.refused:
@@ -79,6 +84,7 @@ def said(expectation: Expectation, made: Made | None = None) -> Difference | Non
         queue("eu").contains(b"order 2"),
         queue("us").is_empty(),
         queue("us").messages_have(delivery_mode=2),
+        queue("own").died_in("eu"),
         bound("eu", "orders"),
         bound("eu", "orders", "order.eu"),
         bound("inner", "orders", **{"x-match": "all"}),
@@ -168,6 +174,24 @@ def test_what_holds_says_nothing(expectation: Expectation) -> None:
             "The message `order 2` in `eu` should have `delivery_mode: 2`.",
             "`delivery_mode: 2`",
             "no `delivery_mode`",
+        ),
+        (
+            queue("eu").died_in("us"),
+            "The message `order 1` in `eu` did not die in `us`.",
+            "a header `x-death` with `us`",
+            "none",
+        ),
+        (
+            queue("own").died_in("us"),
+            "The message `order 3` in `own` did not die in `us`.",
+            "a header `x-death` with `us`",
+            "one with `eu`",
+        ),
+        (
+            queue("us").has(arguments={"x-dead-letter-exchange": ""}),
+            'The queue `us` should have the argument `x-dead-letter-exchange: ""`.',
+            '`x-dead-letter-exchange: ""`',
+            "none",
         ),
         (
             bound("us", "orders", "order.us"),

@@ -98,6 +98,11 @@ def as_left(bench: Bench) -> Difference | None:
     return queue("wait").exists()(bench)
 
 
+def there(name: str) -> Expectation:
+    """The queue exists."""
+    return queue(name).exists("If you declared it, it has ended: `x-expires` ends a queue, not its messages.")
+
+
 def keeps_messages(bench: Bench) -> Difference | None:
     """The queue of exercise 2 sets its messages no time to live."""
     found = bench.topology().queue("phone.visitor")
@@ -155,7 +160,8 @@ EXERCISES = (
         name="visitor",
         attempted=(
             queue("phone.visitor").exists(
-                "If you declared it, it may have expired already: `x-expires` counts milliseconds."
+                "If you declared it, it may have expired. After more than a minute, run your cell again and check at "
+                "once; else mind that `x-expires` counts milliseconds."
             ),
         ),
         expect=(
@@ -199,6 +205,7 @@ EXERCISES = (
             no_longer(as_left, "The design is as your colleague left it: one queue, `wait`, for all delays."),
         ),
         expect=(
+            *(there(f"wait.{key}") for key in DELAYS),
             *(
                 queue(f"wait.{key}").has(durable=True, arguments={"x-message-ttl": milliseconds, **TO_REMINDERS})
                 for key, milliseconds in DELAYS.items()

@@ -147,7 +147,7 @@ def tried_often(story: Story) -> Difference | None:
         number = len(times[body])
         if number != wanted:
             return Difference(
-                f"`{body.decode()}` should be tried {counted(wanted)}, and was tried {counted(number)}.",
+                f"`{body.decode()}` should be delivered {counted(wanted)}, and was delivered {counted(number)}.",
                 counted(wanted),
                 counted(number),
                 story_shows.LOOK,
@@ -249,6 +249,7 @@ EXERCISES = (
             routes("shop.returns", {"order.returned": {"returns"}}),
             queue("returns").holds([b"return 2"]),
             queue("dlx.queue").holds([b"return 1"]),
+            queue("dlx.queue").died_in("returns"),
         ),
         passed="`return 1` died in `returns` and lies in `dlx.queue`, under its own key; `return 2` still waits.",
         hints=(
@@ -279,6 +280,14 @@ EXERCISES = (
                 "rejects with requeue",
                 wire(settle="channel.basic_reject(method.delivery_tag, requeue=True)"),
                 "The queue `returns` holds `return 1`, `return 2`; it should hold `return 2`",
+            ),
+            WrongAnswer(
+                "acknowledges it, and publishes a copy",
+                wire(
+                    settle="channel.basic_ack(method.delivery_tag); "
+                    'channel.basic_publish("dlx.exchange", "order.returned", body)'
+                ),
+                "The message `return 1` in `dlx.queue` did not die in `returns`",
             ),
             WrongAnswer(
                 "acknowledges it",
@@ -360,12 +369,12 @@ EXERCISES = (
             WrongAnswer(
                 "gives it back at once, as the colleague did",
                 ladder(failed=("channel.basic_nack(method.delivery_tag, requeue=True)", "return")),
-                "`invoice 3` should be tried 3 times, and was tried 1",
+                "`invoice 3` should be delivered 3 times, and was delivered 1",
             ),
             WrongAnswer(
                 "forgets the dead letters' key, so that they keep the name of the rung",
                 ladder(dead='"x-dead-letter-exchange": ""'),
-                "`invoice 3` should be tried 3 times, and was tried once",
+                "`invoice 3` should be delivered 3 times, and was delivered once",
             ),
             WrongAnswer(
                 "takes the short rung twice",
@@ -375,7 +384,7 @@ EXERCISES = (
             WrongAnswer(
                 "stops one try too early",
                 ladder(steps='["invoices.100", "invoices.parked"]'),
-                "`invoice 3` should be tried 3 times, and was tried 2 times",
+                "`invoice 3` should be delivered 3 times, and was delivered 2 times",
             ),
             WrongAnswer(
                 "counts the tries in seconds",

@@ -52,7 +52,10 @@ def led_from(node, queue):
     there = pika.URLParameters(lab.through(lab.cluster[node].status().amqp))
     with pika.BlockingConnection(there) as connection:
         channel = connection.channel()
-        channel.queue_delete(queue)
+        with contextlib.suppress(LabsError):  # there is none yet
+            lab.placement(queue)
+            channel.queue_delete(queue)
+            time.sleep(1.5)  # a node that is not done with its old copy starts no new one
         channel.queue_declare(queue, durable=True, arguments={**QUORUM, "x-queue-leader-locator": "client-local"})
     lab.wait_until(lambda: lab.placement(queue).online == NODES, seconds=30)
 
