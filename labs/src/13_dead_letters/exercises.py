@@ -419,7 +419,7 @@ EXERCISES = (
             WrongAnswer(
                 "does not acknowledge",
                 ladder(ack=False),
-                "the broker heard nothing",
+                "The broker heard nothing",
             ),
         ),
     ),
