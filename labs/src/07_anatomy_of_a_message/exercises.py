@@ -445,7 +445,7 @@ EXERCISES = (
             WrongAnswer(
                 "forgets to acknowledge",
                 serve(ANSWER, SAME, REPLY),
-                "Of 3 deliveries the broker heard nothing",
+                "The broker heard nothing of 3 deliveries",
             ),
         ),
     ),
