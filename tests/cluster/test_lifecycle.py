@@ -8,12 +8,14 @@ import socket
 import subprocess
 import sys
 import threading
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 
 from lab_helpers.broker.management import Management
+from lab_helpers.broker.waiting import TimedOutError, wait_until
 from lab_helpers.cluster import Cluster, lifecycle
 from lab_helpers.cluster.redis_server import redis_url
 from lab_helpers.settings import ROOT, SPARE, Ports, env_file, load_settings
@@ -49,6 +51,13 @@ def left_behind(engine: str, folder: Path) -> list[str]:
     files = [str(path) for path in (folder / "state").rglob("*") if path.suffix != ".lock"]
     running = docker_objects(load_settings().project) if engine == "compose" else processes_in(folder)
     return files + running
+
+
+def stays_behind(engine: str, folder: Path) -> list[str]:
+    """What is still there after some seconds: the shells and children of a node that was killed end a moment later."""
+    with suppress(TimedOutError):
+        wait_until(lambda: not left_behind(engine, folder), seconds=10, what="the last processes to end")
+    return left_behind(engine, folder)
 
 
 def run_labs(*arguments: str) -> subprocess.Popen[str]:
@@ -141,7 +150,7 @@ def test_ctrl_c_while_it_comes_up_leaves_nothing(engine: str, tmp_path: Path) ->
         os.killpg(process.pid, signal.SIGINT)
         output = process.stdout.read()
         code = process.wait(timeout=120)
-        left = left_behind(engine, tmp_path)
+        left = stays_behind(engine, tmp_path)
         lifecycle.down()
         assert code != 0
         assert "Traceback" not in output
@@ -170,5 +179,5 @@ def test_a_taken_port_moves_the_cluster_and_down_leaves_nothing(engine: str, tmp
             cluster.add()
         finally:
             assert lifecycle.down()
-        assert left_behind(engine, tmp_path) == []
+        assert stays_behind(engine, tmp_path) == []
         assert not lifecycle.down()

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -51,13 +51,19 @@ def drawn(seed: int) -> Iterator[Fault]:
     while True:
         nodes = lot.sample(NODES, len(NODES))
         for kind, node in zip(lot.sample(sorted(FAULTS), len(FAULTS)), nodes, strict=True):
-            yield Fault(kind, node, round(lot.uniform(3, 6), 1), round(lot.uniform(0.5, 2), 1))
+            yield Fault(kind, node, round(lot.uniform(3, 6), 1), round(lot.uniform(2, 4), 1))
 
 
 def was_felt(publisher: Publisher) -> bool:
     """Whether a publisher lost its connection, or waited for a confirm as long as no healthy broker has it wait."""
     waits = (after - before for before, after in pairwise(publisher.confirms))
     return bool(publisher.disconnects) or max(waits) > 1
+
+
+def all_confirmed(lab: Lab, publishers: Sequence[Publisher]) -> None:
+    """Wait until each publisher has a confirm that came after this call."""
+    now = time.monotonic()
+    lab.wait_until(lambda: all(len(one.confirms) and one.confirms[-1] > now for one in publishers), 60)
 
 
 @pytest.fixture
@@ -96,13 +102,14 @@ def test_nothing_confirmed_is_lost_while_one_node_after_the_other_fails(cluster:
         time.sleep(fault.seconds)
         cluster.heal()
         done.append(fault)
+        # The nodes see each other; the queue's members may still be finding each other. One node at a time shall fail.
+        all_confirmed(lab, publishers)
         time.sleep(fault.well)
         if time.monotonic() - began > SECONDS and len(done) >= len(FAULTS):
             break
 
     # All of them work again, before they end.
-    mended = time.monotonic()
-    lab.wait_until(lambda: all(len(one.confirms) and one.confirms[-1] > mended for one in publishers), 60)
+    all_confirmed(lab, publishers)
     # The consumers first, so that something is left for every node to give out.
     ended = [client.stop() for client in (*consumers, *publishers)]
     taken = lab.drain(ledger, "orders", seconds=120)
