@@ -55,6 +55,22 @@ def line(*lines: str) -> str:
     return "def publish_all(line, parcels):\n" + "\n".join(f"    {text}" for text in lines) + RUN
 
 
+def reconnecting(*lines: str) -> str:
+    """The same, with a new connection after each break, on which these lines publish from the list `left`."""
+    return line(
+        "left = list(parcels)",
+        "while left:",
+        "    try:",
+        "        with pika.BlockingConnection(line) as connection:",
+        "            channel = connection.channel()",
+        "            channel.confirm_delivery()",
+        "            while left:",
+        *(f"                {text}" for text in lines),
+        "    except pika.exceptions.AMQPError:",
+        "        pass",
+    )
+
+
 def table(*lines: str) -> str:
     """A cell with a table whose `answered` has these lines, and the day of the shop."""
     body = "\n".join(f"        {text}" for text in lines)
@@ -221,18 +237,9 @@ EXERCISES = (
             ),
             WrongAnswer(
                 "goes on with the next parcel after a break",
-                line(
-                    "left = list(parcels)",
-                    "while left:",
-                    "    try:",
-                    "        with pika.BlockingConnection(line) as connection:",
-                    "            channel = connection.channel()",
-                    "            channel.confirm_delivery()",
-                    "            while left:",
-                    "                parcel = left.pop(0)",
-                    '                channel.basic_publish("", "mountain", parcel.encode(), persistent(parcel))',
-                    "    except pika.exceptions.AMQPError:",
-                    "        pass",
+                reconnecting(
+                    "parcel = left.pop(0)",
+                    'channel.basic_publish("", "mountain", parcel.encode(), persistent(parcel))',
                 ),
                 "1 confirmed message was never received",
             ),
@@ -265,19 +272,10 @@ EXERCISES = (
             ),
             WrongAnswer(
                 "sends transient messages",
-                line(
-                    "left = list(parcels)",
-                    "while left:",
-                    "    try:",
-                    "        with pika.BlockingConnection(line) as connection:",
-                    "            channel = connection.channel()",
-                    "            channel.confirm_delivery()",
-                    "            while left:",
-                    "                known = pika.BasicProperties(message_id=left[0])",
-                    '                channel.basic_publish("", "mountain", left[0].encode(), known)',
-                    "                left.pop(0)",
-                    "    except pika.exceptions.AMQPError:",
-                    "        pass",
+                reconnecting(
+                    "known = pika.BasicProperties(message_id=left[0])",
+                    'channel.basic_publish("", "mountain", left[0].encode(), known)',
+                    "left.pop(0)",
                 ),
                 "`parcel 1` was published as a transient message",
             ),
