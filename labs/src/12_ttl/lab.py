@@ -472,7 +472,7 @@ lab.progress()
 # | --- | --- | --- | --- |
 # | TTL of classic queues | as here | as here | as here |
 # | TTL of quorum queues | from 3.10 on; before, none | yes | yes |
-# | `x-expires` | as here | as here | as here |
+# | `x-expires` of classic queues | as here | as here | as here |
 # | TTL of streams | none: they have `x-max-age` | the same | the same |
 
 # %% [markdown]

@@ -763,7 +763,7 @@ lab.progress()
 # | --- | --- | --- | --- |
 # | Delivery limit of a quorum queue, if none is set | none | 20 | 20 |
 # | What it counts | every return | every return | failed deliveries: a reject, a lost consumer |
-# | `x-death` published by a client | is counted on | is not | is not |
+# | `x-death` published by a client | further deaths are added to it | carried, and no death is added | the same |
 # | Headers `x-last-death-queue`, `-reason`, `-exchange` | no | yes | yes |
 # | At-least-once dead-lettering | quorum queues | quorum queues | quorum queues |
 
