@@ -1,8 +1,10 @@
 """What the tap costs: publishing rates through it, recording or not, against direct ones in the same run.
 
     .venv/bin/python -m benchmarks.tap [--url amqp://…] [--engine native] [--rounds 7]
+    .venv/bin/python -m benchmarks.tap --idle 60
 
 In each round every way has its turn, so that all meet the same machine; what counts is the ratio to the direct one.
+With ``--idle`` it is asked instead what memory a tap takes whose one client does nothing, for so many minutes.
 Without ``--url`` it brings up a cluster of its own.
 """
 
@@ -17,18 +19,20 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import aio_pika
 import pika
+import psutil
 
 from lab_helpers.cluster import lifecycle
 from lab_helpers.record.tap import Tap
 from tests import engines
 
-UNCONFIRMED = 20_000
-"""Messages of 100 bytes in a turn; a tenth of it of 10,000 bytes."""
+UNCONFIRMED = {100: 15_000, 10_000: 6_000}
+"""Messages in a turn, by their bytes: half a second and more, and not more than a recording may hold."""
 CONFIRMED = 1_500
 """Messages in a turn, each confirmed before the next."""
 WAYS = ("direct", "tap", "recording")
@@ -77,14 +81,41 @@ def way(name: str, url: str, taps: dict[str, Tap]) -> Iterator[str]:
     if name == "direct":
         yield url
         return
-    parts = urlsplit(url)
     tap = taps[name]
     if name == "recording":
         tap.start_recording()
-    yield urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@{tap.address}"))
+    yield through_tap(url, tap)
     if name == "recording":
         capture = tap.stop_recording()
         assert capture.chunks
+        assert not capture.lost_bytes
+
+
+def measure_idle(url: str, minutes: int) -> None:
+    """Print the tap's memory every so often, while nothing but heartbeats passes."""
+    parts = urlsplit(url)
+    tap = Tap(f"{parts.hostname}:{parts.port}")
+    process = psutil.Process(tap.pid)
+    through = pika.URLParameters(through_tap(url, tap))
+    through.heartbeat = 5
+    with pika.BlockingConnection(through) as connection:
+        for minute in range(minutes + 1):
+            used = process.memory_full_info()
+            spent = sum(process.cpu_times()[:2])
+            print(
+                f"  after {minute:3} min: {used.rss / 1e6:.2f} MB resident, {used.uss / 1e6:.2f} MB its own, "
+                f"{process.num_fds()} descriptors, {process.num_threads()} thread, {spent:.2f} s of processor",
+                flush=True,
+            )
+            if minute < minutes:
+                connection.sleep(60)
+    tap.close()
+
+
+def through_tap(url: str, tap: Tap) -> str:
+    """The same URL, by way of the tap."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(netloc=f"{parts.username}:{parts.password}@{tap.address}"))
 
 
 def measure(url: str, rounds: int) -> None:
@@ -95,11 +126,9 @@ def measure(url: str, rounds: int) -> None:
     taps = {name: Tap(target) for name in WAYS[1:]}
     print(f"{rounds} rounds, medians of messages per second, and of the ratio to direct in the same round:")
     for client, publish in (("pika", by_pika), ("aio-pika", by_aio_pika)):
-        for size in (100, 10_000):
+        for size in UNCONFIRMED:
             for confirmed in (False, True):
-                count = CONFIRMED if confirmed else UNCONFIRMED if size == 100 else UNCONFIRMED // 10
-                if client == "aio-pika" and not confirmed:
-                    count //= 2
+                count = CONFIRMED if confirmed else UNCONFIRMED[size]
                 rates: dict[str, list[float]] = {name: [] for name in WAYS}
                 for turn in range(rounds + 1):
                     for name in WAYS[turn % 3 :] + WAYS[: turn % 3]:
@@ -127,16 +156,20 @@ def main() -> None:
     parser.add_argument("--url", help="a broker that runs")
     parser.add_argument("--engine", choices=["compose", "native"])
     parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--idle", type=int, metavar="MINUTES", help="measure an idle tap's memory instead")
     asked = parser.parse_args()
+    measured = (
+        partial(measure, rounds=asked.rounds) if asked.idle is None else partial(measure_idle, minutes=asked.idle)
+    )
     if asked.url:
-        measure(asked.url, asked.rounds)
+        measured(asked.url)
         return
     folder = Path(tempfile.mkdtemp(prefix="labs-bench-"))
     with engines.settings_of(engines.environment(asked.engine or engines.tested()[0], folder)):
         try:
             cluster = lifecycle.up()
             login = cluster.engine.management()
-            measure(f"amqp://{login.user}:{login.password}@{cluster.engine.amqp('rmq1')}/%2F", asked.rounds)
+            measured(f"amqp://{login.user}:{login.password}@{cluster.engine.amqp('rmq1')}/%2F")
         finally:
             lifecycle.down()
     shutil.rmtree(folder)
