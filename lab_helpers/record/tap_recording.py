@@ -10,6 +10,8 @@ import time
 from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
+from lab_helpers.record.tap_handshake import FRAME, FRAME_END, HEARTBEAT, PROTOCOL_HEADER
+
 SUMMARY = struct.Struct("<QI")
 """Begins a recording: its lost bytes, and how many connections it has a prelude of, whose numbers follow."""
 NUMBER = struct.Struct("<I")
@@ -17,6 +19,9 @@ PIECE = struct.Struct("<dIBI")
 """Stands before the bytes of a piece: seconds since the recording began, connection, flags, how many bytes."""
 FROM_CLIENT, RESET, PRELUDE = 1, 2, 4
 """The flags."""
+
+HEARTBEAT_FRAME = FRAME.pack(HEARTBEAT, 0, 0) + bytes([FRAME_END])
+"""The whole of a heartbeat: https://www.rabbitmq.com/resources/specs/amqp0-9-1.pdf section 4.2.7."""
 
 COST = 160
 """Bytes of memory that a piece takes beside its data."""
@@ -49,6 +54,56 @@ class Piece(NamedTuple):
         return len(self.data) + COST
 
 
+class FrameEnds:
+    """Follows where the frames of one direction end, reading nothing but their sizes."""
+
+    def __init__(self) -> None:
+        self._head = b""
+        self._missing = 0
+
+    @property
+    def is_between(self) -> bool:
+        """Whether what was fed so far ends with a whole frame; for what is no AMQP this says nothing."""
+        return not self._head and not self._missing
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        at = 0
+        while at < len(data):
+            if self._missing:
+                at += (step := min(self._missing, len(data) - at))
+                self._missing -= step
+                continue
+            part = data[at : at + FRAME.size - len(self._head)]
+            at += len(part)
+            self._head += part
+            if len(self._head) == FRAME.size:
+                # The protocol header has no size; with the frame's end, both are one byte longer than this.
+                size = 0 if PROTOCOL_HEADER.startswith(self._head) else FRAME.unpack(self._head)[2]
+                self._missing = size + 1
+                self._head = b""
+
+
+class Beginning:
+    """What is kept of one connection from its start, without its heartbeats: an idle one would grow for ever."""
+
+    def __init__(self) -> None:
+        self.pieces: list[Piece] = []
+        self.cost = 0
+        self._ends = {0: FrameEnds(), FROM_CLIENT: FrameEnds()}
+
+    def add(self, piece: Piece) -> int:
+        """Keep a piece, and give the bytes of memory that it takes."""
+        ends = self._ends[piece.flags & FROM_CLIENT]
+        # Eight bytes like these may also stand in a message's body.
+        if piece.data == HEARTBEAT_FRAME and ends.is_between:
+            return 0
+        ends.feed(piece.data)
+        self.pieces.append(piece)
+        self.cost += piece.cost
+        return piece.cost
+
+
 class Recording:
     """What is kept of all connections: of each the beginning, always, and everything while it is asked for.
 
@@ -63,8 +118,7 @@ class Recording:
         self.latest = 0.0
         """When something passed last, while on."""
         self._limits = limits
-        self._open: dict[int, list[Piece]] = {}
-        self._costs: dict[int, int] = {}
+        self._open: dict[int, Beginning] = {}
         self._open_cost = 0
         self._forget()
 
@@ -78,7 +132,7 @@ class Recording:
     def begin(self) -> float:
         """Keep everything from now on, and forget what was kept before; give the moment."""
         self._forget()
-        self._preludes = {number: tuple(pieces) for number, pieces in self._open.items()}
+        self._preludes = {number: tuple(beginning.pieces) for number, beginning in self._open.items()}
         self.is_on = True
         return self._began
 
@@ -95,13 +149,12 @@ class Recording:
 
     def opened(self, connection: int) -> None:
         """A new connection: keep its beginning."""
-        self._open[connection] = []
-        self._costs[connection] = 0
+        self._open[connection] = Beginning()
 
     def closed(self, connection: int) -> None:
         """A connection is gone, and with it the use of its beginning."""
-        self._open.pop(connection, None)
-        self._open_cost -= self._costs.pop(connection, 0)
+        if (beginning := self._open.pop(connection, None)) is not None:
+            self._open_cost -= beginning.cost
 
     def wants(self, connection: int) -> bool:
         """Whether anything is kept of this connection now."""
@@ -110,11 +163,9 @@ class Recording:
     def add(self, connection: int, flags: int, data: bytes) -> None:
         """Keep these bytes if there is room; none stand for the end of a stream."""
         piece = Piece(time.monotonic(), connection, flags, data)
-        if connection in self._open:
-            self._open[connection].append(piece)
-            self._costs[connection] += piece.cost
-            self._open_cost += piece.cost
-            if self._costs[connection] > self._limits.prelude or self._open_cost > self._limits.preludes:
+        if (beginning := self._open.get(connection)) is not None:
+            self._open_cost += beginning.add(piece)
+            if beginning.cost > self._limits.prelude or self._open_cost > self._limits.preludes:
                 self.closed(connection)
         if self.is_on:
             self.latest = piece.at

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import os
 import socket
+import struct
 import threading
 import time
 from collections.abc import Iterator
+from itertools import accumulate, cycle
 
 import psutil
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from lab_helpers.broker.waiting import wait_until
 from lab_helpers.record.capture import Capture, Chunk
 from lab_helpers.record.tap import Tap
-from lab_helpers.record.tap_recording import COST, Limits
+from lab_helpers.record.tap_handshake import PROTOCOL_HEADER
+from lab_helpers.record.tap_recording import COST, HEARTBEAT_FRAME, FrameEnds, Limits
 from tests.unit.tap_ends import Ends, ends, pass_on, receive, reset
 from tests.unit.test_tap_handshake import HIDDEN, PASSWORD, STREAM
 
@@ -158,6 +163,45 @@ def test_a_prelude_that_is_too_long_is_dropped_for_good() -> None:
             assert said(capture.chunks, from_client=True) == b"still recorded"
 
 
+def test_heartbeats_do_not_use_up_the_prelude() -> None:
+    frame = b"\x01\x00\x01\x00\x00\x00\x04\x00\x14\x00\x0a\xce"
+    with ends(limits=Limits(prelude=1000)) as made:
+        client, target = made.pair()
+        pass_on(client, target, PROTOCOL_HEADER)
+        pass_on(target, client, frame)
+        for _ in range(20):
+            pass_on(target, client, HEARTBEAT_FRAME)
+        pass_on(target, client, frame)
+        the(made).start_recording()
+        pass_on(target, client, HEARTBEAT_FRAME)
+        capture = the(made).stop_recording()
+        assert said(capture.prelude[1], from_client=False) == frame * 2
+        assert said(capture.chunks, from_client=False) == HEARTBEAT_FRAME
+
+
+def test_a_body_that_looks_like_a_heartbeat_stays_in_the_prelude(made: Ends) -> None:
+    body = (b"\x03\x00\x01\x00\x00\x00\x09", b"!", HEARTBEAT_FRAME, b"\xce")
+    client, target = made.pair()
+    for part in body:
+        pass_on(target, client, part)
+    the(made).start_recording()
+    assert said(the(made).stop_recording().prelude[1], from_client=False) == b"".join(body)
+
+
+@given(sizes=st.lists(st.integers(0, 20), max_size=6), cuts=st.lists(st.integers(1, 9), min_size=1))
+def test_frame_ends_are_found_wherever_the_bytes_are_split(sizes: list[int], cuts: list[int]) -> None:
+    frames = [PROTOCOL_HEADER] + [struct.pack(">BHI", 3, 1, size) + b"\x08" * size + b"\xce" for size in sizes]
+    stream = b"".join(frames)
+    boundaries = set(accumulate(map(len, frames)))
+    followed, at = FrameEnds(), 0
+    for cut in cycle(cuts):
+        if at >= len(stream):
+            break
+        followed.feed(stream[at : at + cut])
+        at = min(at + cut, len(stream))
+        assert followed.is_between == (at in boundaries)
+
+
 def test_all_preludes_together_are_bounded() -> None:
     with ends(limits=Limits(preludes=3 * (500 + COST))) as made:
         pairs = [made.pair() for _ in range(4)]
@@ -276,7 +320,9 @@ def test_credentials_pass_and_are_not_kept(made: Ends, size: int) -> None:
     for part in parts:
         pass_on(client2, target2, part)
     capture = the(made).stop_recording()
-    assert said(capture.prelude[1], from_client=True) == HIDDEN
+    # A heartbeat that comes alone is left out there.
+    kept = said(capture.prelude[1], from_client=True).replace(HEARTBEAT_FRAME, b"")
+    assert kept == HIDDEN.replace(HEARTBEAT_FRAME, b"")
     assert said(capture.chunks, from_client=True, connection=2) == HIDDEN
 
 
