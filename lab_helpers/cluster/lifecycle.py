@@ -27,7 +27,7 @@ from lab_helpers.errors import BrokerUnreachableError, LabsError
 from lab_helpers.settings import SPARE, EngineName, Ports, Settings, ensure_secrets, load_settings
 
 READY_WITHIN = 240.0
-"""Seconds for the whole cluster; about 10 on 4.3 and 25 on 3.10 with two idle cores."""
+"""Seconds for the whole cluster; about 10 on 4.3 and 15 on 3.10 with two idle cores."""
 APART_FOR = 45.0
 """Seconds after which ready nodes that still do not see each other count as separate clusters."""
 LOOK_AT_LEAST = 3.0
