@@ -10,7 +10,7 @@ from urllib.parse import quote
 from lab_helpers.broker.management import Management, RefusedError
 from lab_helpers.broker.waiting import TimedOutError, wait_until
 from lab_helpers.cluster import faults
-from lab_helpers.cluster.engine import Engine
+from lab_helpers.cluster.engine import LINKS_CUT, Engine
 from lab_helpers.cluster.node import LOOK_SECONDS, NODE_READY_WITHIN, REJOINS_WITHIN, Node
 from lab_helpers.cluster.status import ClusterStatus, NodeState
 from lab_helpers.errors import BrokerUnreachableError, LabsError, NotPossibleHereError
@@ -18,6 +18,9 @@ from lab_helpers.settings import NODES, SPARE
 
 FORGOTTEN_WITHIN = 60.0
 """Seconds for a cluster to forget a node that is dead; it takes two where the others have noticed its death."""
+
+UNAIDED_WITHIN = 20.0
+"""Seconds for nodes that were started or let go on to be whole; then links are mended, whoever cut them."""
 
 
 class Cluster:
@@ -157,7 +160,7 @@ class Cluster:
         if not self.is_ours:
             return
         # The three may be whole, and still refuse the fourth node, from which a lab has cut them off.
-        if SPARE in self.engine.nodes or not self._three().is_whole:
+        if SPARE in self.engine.nodes or not self._is_sound():
             self._mend()
         # Only now: before Khepri, nodes that ended before the fourth one wait for it, and for what it wrote since. And
         # also where there is none any more: a heal that was interrupted may have left it a dead member.
@@ -166,6 +169,13 @@ class Cluster:
     def _three(self) -> ClusterStatus:
         return self.status().without_spare()
 
+    def _is_sound(self) -> bool:
+        # The quick questions first: where a node hangs, the others are late with what they see.
+        if self.engine.is_marked(LINKS_CUT):
+            return False
+        runs = all(self.engine.process_state(name) is NodeState.BOOTING for name in NODES)
+        return runs and self._three().is_whole
+
     def _mend(self) -> None:
         for node in self:
             # The fourth node is not waited for, and may be half made or half gone.
@@ -173,6 +183,17 @@ class Cluster:
                 node.resume_if_paused()
                 if self.engine.process_state(node.name) is NodeState.STOPPED:
                     self.engine.start(node.name)
+        if self.engine.is_marked(LINKS_CUT) or not self._becomes_whole(UNAIDED_WITHIN):
+            self._mend_links()
+
+    def _becomes_whole(self, seconds: float) -> bool:
+        try:
+            wait_until(lambda: self._three().is_whole, seconds=seconds, what="the nodes to see each other")
+        except TimedOutError:
+            return False
+        return True
+
+    def _mend_links(self) -> None:
         # A node that only boots joins by itself; one that was cut off needs its links back.
         wait_until(
             lambda: all(node.state is NodeState.READY for node in self._three().nodes) or self._answers_ctl(),
@@ -181,9 +202,7 @@ class Cluster:
             retry_on=(LabsError,),
         )
         faults.mend(self.engine)
-        try:
-            wait_until(lambda: self._three().is_whole, seconds=REJOINS_WITHIN, what="the nodes to see each other")
-        except TimedOutError:
+        if not self._becomes_whole(REJOINS_WITHIN):
             self._restart_the_odd_ones()
         wait_until(
             lambda: self._three().is_whole,

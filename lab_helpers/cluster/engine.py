@@ -15,6 +15,9 @@ from lab_helpers.settings import NODES, SPARE, EngineName, Ports, Settings
 Report = Callable[[str], None]
 """Takes one line of progress."""
 
+LINKS_CUT = "links-cut"
+"""The mark that a lab has cut links between nodes, which only :meth:`Cluster.heal` mends."""
+
 
 class Engine(ABC):
     """Runs the nodes and the front door; knows processes or containers, not messages."""
@@ -25,6 +28,18 @@ class Engine(ABC):
 
     def __init__(self, settings: Settings) -> None:
         self.settings = settings
+
+    def is_marked(self, mark: str) -> bool:
+        """Whether there is this mark: :data:`SPARE` while there is a spare node, or :data:`LINKS_CUT`."""
+        return (self.settings.state_dir / mark).exists()
+
+    def mark(self, mark: str, *, present: bool) -> None:
+        """Set or remove a mark, so that each notebook and command knows of it."""
+        file = self.settings.state_dir / mark
+        if present:
+            write_atomically(file, "")
+        else:
+            file.unlink(missing_ok=True)
 
     @property
     @abstractmethod
@@ -146,19 +161,7 @@ class LocalEngine(Engine):
     @property
     def nodes(self) -> tuple[str, ...]:
         """The nodes' short names; the spare one is among them while it is there."""
-        return (*NODES, SPARE) if self._spare_mark.exists() else NODES
-
-    @property
-    def _spare_mark(self) -> Path:
-        """A file that is there as long as the spare node is: each notebook then knows of it."""
-        return self.settings.state_dir / SPARE
-
-    def mark_spare(self, *, present: bool) -> None:
-        """Remember whether the spare node is there."""
-        if present:
-            write_atomically(self._spare_mark, "")
-        else:
-            self._spare_mark.unlink(missing_ok=True)
+        return (*NODES, SPARE) if self.is_marked(SPARE) else NODES
 
     def amqp(self, node: str | None = None) -> str:
         """The node's own port, or the front door's."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from concurrent.futures import ThreadPoolExecutor
 
-from lab_helpers.cluster.engine import Engine
+from lab_helpers.cluster.engine import LINKS_CUT, Engine
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError
 from lab_helpers.settings import NODES, SPARE
@@ -37,6 +37,7 @@ def cut(engine: Engine, side: Iterable[str]) -> None:
             f"A partition needs two sides, and {sorted(one)} of {list(engine.nodes)} leaves only one.",
             remedy='Name one or two nodes, for example lab.cluster.partition("rmq3").',
         )
+    engine.mark(LINKS_CUT, present=True)
     evaluate_on(
         engine,
         {
@@ -82,6 +83,7 @@ def mend(engine: Engine) -> None:
             for node, others in peers.items()
         },
     )
+    engine.mark(LINKS_CUT, present=False)
 
 
 def evaluate_on(engine: Engine, expressions: dict[str, str]) -> None:

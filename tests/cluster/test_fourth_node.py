@@ -113,7 +113,7 @@ def test_heal_after_all_four_died_the_fourth_last(cluster: Cluster) -> None:
 
 def test_heal_where_its_start_was_interrupted(cluster: Cluster) -> None:
     assert isinstance(cluster.engine, LocalEngine)
-    cluster.engine.mark_spare(present=True)
+    cluster.engine.mark(SPARE, present=True)
     cluster["rmq2"].kill()
     cluster.heal()
     assert [node.name for node in cluster] == list(NODES)

@@ -9,7 +9,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from lab_helpers.cluster.commands import run
-from lab_helpers.cluster.engine import LocalEngine, Report
+from lab_helpers.cluster.engine import LINKS_CUT, LocalEngine, Report
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError
 from lab_helpers.settings import ROOT, SPARE, env_file, write_env
@@ -66,7 +66,8 @@ class ComposeEngine(LocalEngine):
 
     def destroy(self) -> None:
         """Remove containers, network and volumes."""
-        self.mark_spare(present=False)
+        for mark in (SPARE, LINKS_CUT):
+            self.mark(mark, present=False)
         self._compose(*PROFILES, "down", "--volumes", "--remove-orphans", "--timeout", "1", seconds=120)
 
     def process_state(self, node: str) -> NodeState:
@@ -112,13 +113,13 @@ class ComposeEngine(LocalEngine):
 
     def add_spare(self, cookie: str) -> None:
         """Start the container of the profile ``spare``."""
-        self.mark_spare(present=True)
+        self.mark(SPARE, present=True)
         self._compose("up", "--detach", "--no-deps", SPARE, seconds=60, env={"LABS_SPARE_COOKIE": cookie})
 
     def end_spare(self) -> None:
         """Remove the container and its volume."""
         self._docker("rm", "--force", "--volumes", self._container(SPARE))
-        self.mark_spare(present=False)
+        self.mark(SPARE, present=False)
 
     def log(self, node: str, lines: int = 15) -> str:
         """The end of the container's output."""

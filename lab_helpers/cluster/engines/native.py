@@ -12,7 +12,7 @@ import signal
 from pathlib import Path
 
 from lab_helpers.cluster.commands import run
-from lab_helpers.cluster.engine import LocalEngine, Report
+from lab_helpers.cluster.engine import LINKS_CUT, LocalEngine, Report
 from lab_helpers.cluster.status import NodeState
 from lab_helpers.errors import LabsError, NotPossibleHereError
 from lab_helpers.processes import Background, write_atomically
@@ -115,7 +115,8 @@ class NativeEngine(LocalEngine):
         for name in ("door", "redis", "haproxy", *nodes, "epmd"):
             self._background(name).end(forcibly=name in nodes)
         shutil.rmtree(self.home, ignore_errors=True)
-        self.mark_spare(present=False)
+        for mark in (SPARE, LINKS_CUT):
+            self.mark(mark, present=False)
 
     def process_state(self, node: str) -> NodeState:
         """Ask the operating system for the process's state."""
@@ -160,13 +161,13 @@ class NativeEngine(LocalEngine):
         self._write_cookie(self.home / SPARE, cookie)
         self._write_node(SPARE)
         # Not before: what is marked may be started by anybody, and without these files it would listen anywhere.
-        self.mark_spare(present=True)
+        self.mark(SPARE, present=True)
         self.start(SPARE)
 
     def end_spare(self) -> None:
         """Kill the VM and delete its folder."""
         self._background(SPARE).end(forcibly=True)
-        self.mark_spare(present=False)
+        self.mark(SPARE, present=False)
         shutil.rmtree(self.home / SPARE, ignore_errors=True)
 
     def log(self, node: str, lines: int = 15) -> str:
