@@ -84,7 +84,7 @@ class FrameEnds:
                 self._head = b""
 
 
-class Beginning:
+class Prelude:
     """What is kept of one connection from its start, without its heartbeats: an idle one would grow for ever."""
 
     def __init__(self) -> None:
@@ -118,7 +118,7 @@ class Recording:
         self.latest = 0.0
         """When something passed last, while on."""
         self._limits = limits
-        self._open: dict[int, Beginning] = {}
+        self._open: dict[int, Prelude] = {}
         self._open_cost = 0
         self._forget()
 
@@ -132,7 +132,7 @@ class Recording:
     def begin(self) -> float:
         """Keep everything from now on, and forget what was kept before; give the moment."""
         self._forget()
-        self._preludes = {number: tuple(beginning.pieces) for number, beginning in self._open.items()}
+        self._preludes = {number: tuple(prelude.pieces) for number, prelude in self._open.items()}
         self.is_on = True
         return self._began
 
@@ -149,12 +149,12 @@ class Recording:
 
     def opened(self, connection: int) -> None:
         """A new connection: keep its beginning."""
-        self._open[connection] = Beginning()
+        self._open[connection] = Prelude()
 
     def closed(self, connection: int) -> None:
         """A connection is gone, and with it the use of its beginning."""
-        if (beginning := self._open.pop(connection, None)) is not None:
-            self._open_cost -= beginning.cost
+        if (prelude := self._open.pop(connection, None)) is not None:
+            self._open_cost -= prelude.cost
 
     def wants(self, connection: int) -> bool:
         """Whether anything is kept of this connection now."""
@@ -163,9 +163,9 @@ class Recording:
     def add(self, connection: int, flags: int, data: bytes) -> None:
         """Keep these bytes if there is room; none stand for the end of a stream."""
         piece = Piece(time.monotonic(), connection, flags, data)
-        if (beginning := self._open.get(connection)) is not None:
-            self._open_cost += beginning.add(piece)
-            if beginning.cost > self._limits.prelude or self._open_cost > self._limits.preludes:
+        if (prelude := self._open.get(connection)) is not None:
+            self._open_cost += prelude.add(piece)
+            if prelude.cost > self._limits.prelude or self._open_cost > self._limits.preludes:
                 self.closed(connection)
         if self.is_on:
             self.latest = piece.at
